@@ -1,0 +1,1 @@
+"""The pipeline: plan, prompt, ask, parse, check, ask again, journal, export."""

@@ -1,0 +1,1 @@
+"""Pixels: palette, contours, mark placement, focal crops, overlays."""

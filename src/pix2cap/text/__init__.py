@@ -1,0 +1,1 @@
+"""Words: class names, colour and side words, languages, tokens."""
