@@ -93,5 +93,7 @@ class CaptionedImage:
                     f"image {self.image.image_id}: caption for segment {caption.segment_id}, which the map lacks"
                 )
             if caption.segment_id in seen:
-                raise ValueError(f"image {self.image.image_id}: two captions for segment {caption.segment_id}")
+                raise ValueError(
+                    f"image {self.image.image_id}: two captions for segment {caption.segment_id}"
+                )
             seen.add(caption.segment_id)

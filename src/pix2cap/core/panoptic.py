@@ -43,9 +43,7 @@ class PanopticMap:
 
     def __post_init__(self) -> None:
         if self.id_map.ndim != 2 or self.id_map.dtype != np.uint32:
-            raise ValueError(
-                f"expected an (H, W) uint32 id-map, got {self.id_map.dtype} {self.id_map.shape}"
-            )
+            raise ValueError(f"expected an (H, W) uint32 id-map, got {self.id_map.dtype} {self.id_map.shape}")
         ids = [segment.id for segment in self.segments]
         if len(set(ids)) != len(ids):
             twice = sorted({i for i in ids if ids.count(i) > 1})
