@@ -1,0 +1,199 @@
+"""Write a report: cards go to a spool while counts gather, then the page is put together around them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import tempfile
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pix2cap import __version__
+from pix2cap.core import CaptionStatus
+from pix2cap.errors import StorageFull
+from pix2cap.report.figures import histogram, status_bar
+from pix2cap.report.item import ReportItem, Row, rows_of
+from pix2cap.report.tally import Tally
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+Fact = str | int | float | None
+
+MAX_ITEMS = 500
+_CHUNK_CHARS = 1 << 20
+_SCRIPTS = ("cards.js", "paint.js", "pointing.js", "controls.js")
+
+
+def write_report(
+    items: Iterable[ReportItem],
+    out: Path,
+    *,
+    title: str,
+    facts: Mapping[str, Fact],
+    notes: Sequence[str] = (),
+    max_items: int = MAX_ITEMS,
+    max_side: int = 1024,
+    jpeg_quality: int = 85,
+    language: str = "en",
+) -> Path:
+    """Write one self-contained HTML file that shows pictures, segments and captions.
+
+    The file needs no network and no sibling file. Items are read one at a time and their pictures are
+    written as they come, so memory does not grow with their number. All items are counted; pictures
+    beyond `max_items` are left out and the page says how many. The same items give the same bytes.
+
+    Args:
+        items: Pictures with captions, in the order of the page.
+        out: The HTML file; replaced only when the new one is complete. Its folder is made.
+        title: Heading of the page.
+        facts: Provenance: `model`, `prompt`, `cost_usd` and what else the reader should know. None reads
+            `unknown`; a key that ends in `_usd` is shown in dollars.
+        notes: Sentences for the head of the page, such as images that were refused.
+        max_items: Most pictures on the page.
+        max_side: Longest side of a picture in pixels.
+        jpeg_quality: 1..100.
+        language: BCP 47 tag of the captions.
+
+    Returns:
+        `out`.
+
+    Raises:
+        ValueError: A picture and its map differ in size, or a limit is below 1.
+        StorageFull: The disk took no more; an earlier report at `out` is untouched.
+
+    Example:
+        write_report(items, Path("report.html"), title="Val", facts={"model": "describe", "cost_usd": 0.0})
+    """
+    if max_items < 1 or max_side < 1:
+        raise ValueError(f"expected max_items and max_side of at least 1, got {max_items} and {max_side}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.part")
+    tally = Tally()
+    try:
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=out.parent) as spool:
+            shown = _spool_cards(
+                items, spool, tally, max_items=max_items, max_side=max_side, quality=jpeg_quality
+            )
+            spool.seek(0)
+            head = _head(tally, title=title, facts=facts, notes=notes, language=language, shown=shown)
+            with partial.open("w", encoding="utf-8", errors="replace") as page:
+                page.writelines(_template("page.html.j2").generate(cards=_chunks(spool), **head))
+        partial.replace(out)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise StorageFull(f"{out}: no space left for the report; free some and write it again") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return out
+
+
+def _spool_cards(
+    items: Iterable[ReportItem], spool: IO[str], tally: Tally, *, max_items: int, max_side: int, quality: int
+) -> int:
+    """Count every item and write the cards of the first `max_items`; returns how many were written."""
+    from pix2cap.report.pictures import embed
+
+    card = _template("card.html.j2")
+    shown = 0
+    for item in items:
+        rows = rows_of(item)
+        tally.add(rows)
+        if shown == max_items:
+            continue
+        embedded = embed(item.pixels(), item.captioned.panoptic, rows, max_side=max_side, quality=quality)
+        spool.write(card.render(image=item.captioned.image, rows=rows, picture=embedded, alt=_alt(rows)))
+        shown += 1
+    return shown
+
+
+def _alt(rows: Sequence[Row]) -> str:
+    """What a screen reader says of the picture: its classes, each once."""
+    names = list(dict.fromkeys(row.class_name for row in rows))
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"Picture with {', '.join(names[:8])}{more}" if names else "Picture without segments"
+
+
+def _head(
+    tally: Tally, *, title: str, facts: Mapping[str, Fact], notes: Sequence[str], language: str, shown: int
+) -> dict[str, object]:
+    """Everything on the page but the cards."""
+    script, style = _script(), _package_text("report.css")
+    return {
+        "title": title,
+        "facts": [(_label(key), _shown(key, value)) for key, value in facts.items()],
+        "notes": list(notes),
+        "language": language,
+        "tally": tally,
+        "shown": shown,
+        "left_out": tally.pictures - shown,
+        "statuses": [(status, tally.statuses[status]) for status in CaptionStatus if tally.statuses[status]],
+        "stretches": status_bar(tally.statuses),
+        "histogram": histogram(tally.words.lengths),
+        "frequent": tally.words.frequent(28),
+        "reasons": sorted(tally.reasons.items(), key=lambda pair: (-pair[1], pair[0])),
+        "script": Markup(script),
+        "style": Markup(style),
+        "script_hash": _csp_hash(script),
+        "style_hash": _csp_hash(style),
+        "version": __version__,
+    }
+
+
+def _label(key: str) -> str:
+    """`prompt_version` to `prompt version`; the unit of money moves to the value."""
+    return key.removesuffix("_usd").replace("_", " ")
+
+
+def _shown(key: str, value: Fact) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, str):
+        return value
+    if key.endswith("_usd"):
+        return f"${value:,.2f}" if value == 0 or value >= 1 else f"${value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def _chunks(spool: IO[str]) -> Iterator[Markup]:
+    while chunk := spool.read(_CHUNK_CHARS):
+        yield Markup(chunk)
+
+
+def _script() -> str:
+    """All scripts in one scope of their own."""
+    return "(() => {\n'use strict';\n" + "\n".join(_package_text(name) for name in _SCRIPTS) + "})();\n"
+
+
+def _csp_hash(text: str) -> str:
+    return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pix2cap.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["spaced"] = lambda status: str(status).replace("_", " ")
+    return environment
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(name)
+
+
+@cache
+def _package_text(name: str) -> str:
+    return (files("pix2cap.report") / "assets" / name).read_text(encoding="utf-8")
