@@ -1,0 +1,163 @@
+"""COCO panoptic: one JSON and a PNG of ids an image (cocodataset.org/#format-data, section 4)."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pix2cap.core import Problem, SegmentCaption
+from pix2cap.core.caption import CaptionStatus
+from pix2cap.formats.file_places import FolderFiles, open_masks
+from pix2cap.formats.file_source import PngSource
+from pix2cap.formats.findings import Finding
+from pix2cap.formats.image_index import CategoryTable, ImageIndex
+from pix2cap.formats.json_stream import describe_type, is_int, stream_lists
+from pix2cap.formats.records import ImageRecord, RecordReader, SegmentRecord, segment_row
+from pix2cap.formats.row_store import RowStore
+
+
+class _Annotations:
+    """Receives the items of `annotations`."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.rows: dict[int, int] = {}
+        self.duplicates: set[int] = set()
+        self.problems: list[Problem] = []
+        self.store = RowStore()
+
+    def add(self, item: Any) -> None:
+        image_id = item.get("image_id") if isinstance(item, dict) else None
+        if not is_int(image_id):
+            got = describe_type(image_id if isinstance(item, dict) else item)
+            expected = "an object with a whole number `image_id` in `annotations`"
+            self.problems.append(Problem(self.file, Finding.WRONG_TYPE, expected=expected, got=got))
+            return
+        if image_id in self.rows:
+            self.duplicates.add(image_id)
+            return
+        segments = item.get("segments_info")
+        rows = [segment_row(segment) for segment in segments] if isinstance(segments, list) else segments
+        self.rows[image_id] = self.store.append(orjson.dumps([item.get("file_name"), rows]))
+
+    def row(self, image_id: int) -> list[Any]:
+        found: list[Any] = orjson.loads(self.store[self.rows[image_id]])
+        return found
+
+
+class CocoPanopticSource(PngSource):
+    """A COCO panoptic JSON with its masks; made by `read_coco_panoptic`."""
+
+    def __init__(
+        self,
+        *others: Any,
+        annotations: _Annotations,
+        licenses: list[Any],
+        arguments: tuple[Any, ...],
+        **masks: Any,
+    ) -> None:
+        super().__init__(*others, **masks, single_channel=False)
+        self._annotations = annotations
+        self._reader = RecordReader(self.name, self.categories)
+        self._arguments = arguments
+        self.licenses: list[Any] = licenses
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return read_coco_panoptic, self._arguments
+
+    def record(self, image_id: int) -> ImageRecord:
+        """One image's checked entry.
+
+        Raises:
+            KeyError: No such image.
+        """
+        image_row = self._index.row(image_id)
+        problems = self._duplicate_problems(image_id)
+        problem = partial(Problem, self.name, image_id=image_id)
+        if image_id in self._annotations.duplicates:
+            expected = "one annotation an image"
+            problems.append(problem(Finding.DUPLICATE_ANNOTATION, expected=expected, got="several"))
+        if image_id not in self._annotations.rows:
+            expected, got = "an entry in `annotations`", "none"
+            problems.append(problem(Finding.IMAGE_WITHOUT_ANNOTATION, expected=expected, got=got))
+            return self._reader.image(image_id, image_row, None, [], problems)
+        mask_name, rows = self._annotations.row(image_id)
+        if mask_name is None:
+            expected = "`file_name` in the annotation"
+            problems.append(problem(Finding.MISSING_KEY, expected=expected, got="none"))
+        return self._reader.image(image_id, image_row, mask_name, rows, problems)
+
+    def captions(self, image_id: int) -> tuple[SegmentCaption, ...]:
+        """The captions that the JSON has, for segments with `description`, `caption` or `caption_status`.
+
+        In the published layout an empty `description` means that there is none; such a segment is pending,
+        or crowd, unless a status says more.
+
+        Raises:
+            KeyError: No such image.
+        """
+        records = self.record(image_id).segments
+        return tuple(c for c in (_caption(record) for record in records) if c is not None)
+
+
+def _caption(record: SegmentRecord) -> SegmentCaption | None:
+    info, text = record.info, record.info.description
+    if text is None and record.status is None:
+        return None
+    if record.status in set(CaptionStatus):
+        status = CaptionStatus(record.status)
+    elif text:
+        status = CaptionStatus.CAPTIONED
+    else:
+        status = CaptionStatus.CROWD if info.is_crowd else CaptionStatus.PENDING
+    return SegmentCaption(info.segment_id, text or "", status, score=record.score)
+
+
+def read_coco_panoptic(
+    json_path: Path, masks: Path, images: Path | None = None, *, name: str | None = None
+) -> CocoPanopticSource:
+    """Open a COCO panoptic JSON; the file is read once, item by item, and only a compact index stays.
+
+    Args:
+        json_path: `panoptic_val2017.json`; segments may carry `description` or `caption`.
+        masks: Folder or `.zip` of PNGs whose colours are ids: R + 256 G + 65536 B.
+        images: Folder of pictures; without it `picture()` refuses and `check()` leaves pictures out.
+        name: What messages call the JSON; its file name otherwise.
+
+    Raises:
+        InputError: The JSON or a folder is missing, damaged or of another shape.
+
+    Example:
+        >>> source = read_coco_panoptic(Path("panoptic.json"), Path("masks"))  # doctest: +SKIP
+        >>> source.panoptic(source.image_ids[0]).segments  # doctest: +SKIP
+    """
+    file = name or json_path.name
+    categories, index, annotations = CategoryTable(file), ImageIndex(file), _Annotations(file)
+    licenses: list[Any] = []
+    handlers = {
+        "images": index.add,
+        "annotations": annotations.add,
+        "categories": categories.add,
+        "licenses": licenses.append,
+    }
+    stream_lists(json_path, handlers, optional=("licenses",))
+    problems = [*index.close(), *annotations.problems, *categories.problems]
+    problems += [
+        Problem(file, Finding.ANNOTATION_WITHOUT_IMAGE, i, expected="an entry in `images`", got="none")
+        for i in sorted(set(annotations.rows) - set(index.ids))
+    ]
+    pictures = FolderFiles(images) if images is not None else None
+    return CocoPanopticSource(
+        file,
+        categories.by_id,
+        index,
+        pictures,
+        problems,
+        annotations=annotations,
+        licenses=licenses,
+        arguments=(json_path, masks, images),
+        masks=open_masks(masks),
+    )
