@@ -1,0 +1,115 @@
+"""What became of every segment of a run, counted from its journal."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pix2cap.annotate.journal import JOURNAL_NAME, Journal
+from pix2cap.annotate.settings import RunConfig
+
+_LATEST = """SELECT o.status, o.reason, count(*) FROM outcomes o JOIN
+    (SELECT max(seq) AS seq FROM outcomes GROUP BY image_id, segment_id) last ON o.seq = last.seq
+    GROUP BY o.status, o.reason"""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentCounts:
+    """`total` = captioned + not_visible + failed + pending; crowd stands outside it."""
+
+    total: int
+    captioned: int
+    not_visible: int
+    failed: int
+    pending: int
+    crowd: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """The counts of one run.
+
+    Args:
+        images: Images in the scope of the run.
+        images_refused: Those whose picture or map could not be used.
+        segments: What became of their segments.
+        failed_reasons: Why segments failed, with how many.
+        requests: Requests that got a reply or used up their tries.
+        input_tokens: Tokens sent, as the provider counted them.
+        output_tokens: Tokens received.
+        cost_usd: Spent; None where the price of the model is unknown.
+        model: Who was asked.
+    """
+
+    images: int
+    images_refused: int
+    segments: SegmentCounts
+    failed_reasons: dict[str, int]
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    model: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as `annotate status --format json` prints it."""
+        return asdict(self)
+
+    @property
+    def is_clean(self) -> bool:
+        """True where nothing failed and nothing is pending."""
+        return self.segments.failed == 0 and self.images_refused == 0 and self.segments.pending == 0
+
+
+def read_status(run_dir: Path) -> RunStatus:
+    """Count a run, also while it is being written.
+
+    Raises:
+        InputError: The folder is no run.
+    """
+    config = RunConfig.read(run_dir)
+    journal = Journal(run_dir / JOURNAL_NAME, writable=False)
+    with contextlib.closing(journal), journal.query() as sql:
+        images, total, crowd = sql.execute(
+            "SELECT count(*), coalesce(sum(segments), 0), coalesce(sum(crowd), 0) FROM images"
+        ).fetchone()
+        refused = sql.execute(
+            "SELECT count(*) FROM settled WHERE refused IS NOT NULL AND seq IN"
+            " (SELECT max(seq) FROM settled GROUP BY image_id)"
+        ).fetchone()[0]
+        by_status: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        for status, reason, count in sql.execute(_LATEST):
+            by_status[status] += count
+            if status == "failed":
+                reasons[reason or "unknown"] += count
+        requests, tokens_in, tokens_out, cost, unpriced = sql.execute(
+            "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), sum(cost_usd),"
+            " coalesce(sum(error IS NULL AND cost_usd IS NULL), 0) FROM replies"
+        ).fetchone()
+        unpriced += sql.execute("SELECT count(*) FROM sessions WHERE NOT priced").fetchone()[0]
+    settled = sum(by_status[name] for name in ("captioned", "not_visible", "failed"))
+    counts = SegmentCounts(
+        total=total,
+        captioned=by_status["captioned"],
+        not_visible=by_status["not_visible"],
+        failed=by_status["failed"],
+        pending=total - settled,
+        crowd=crowd,
+    )
+    # A session without a price makes the sum unknown: a lower bound must not pass for the cost.
+    cost_usd = None if unpriced else (cost or 0.0)
+    return RunStatus(
+        images,
+        refused,
+        counts,
+        dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        requests,
+        tokens_in,
+        tokens_out,
+        cost_usd,
+        config.settings.model,
+    )

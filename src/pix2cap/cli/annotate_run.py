@@ -1,0 +1,58 @@
+"""`pix2cap annotate run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from pix2cap.annotate import JobOptions
+from pix2cap.cli.output import print_status, read_ids, report_progress, say
+
+
+def run(
+    source: Path,
+    *,
+    out: Path,
+    job: Annotated[JobOptions, Parameter(name="*")] = JobOptions(),  # noqa: B008
+    max_cost: float | None = None,
+    limit: int | None = None,
+    ids: Path | None = None,
+    retry_failed: Annotated[bool, Parameter(negative="")] = False,
+    format: Literal["table", "json"] = "table",
+) -> int:
+    """Caption every segment; the same command again goes on where it stopped and pays for nothing twice.
+
+    Args:
+        source: COCO panoptic or instances JSON, a folder of id-maps with its JSON, or a dataset folder.
+        out: The run folder.
+        max_cost: Stop before this many USD are exceeded (exit code 3).
+        limit: Only the first so many images.
+        ids: File with one image id a line: only these images.
+        retry_failed: Ask again about segments that failed before.
+        format: How to print the counts at the end.
+    """
+    from pix2cap.annotate import annotate
+
+    with report_progress() as on_progress:
+        status = annotate(
+            source,
+            out,
+            job,
+            max_cost_usd=max_cost,
+            limit=limit,
+            image_ids=None if ids is None else read_ids(ids),
+            retry_failed=retry_failed,
+            on_start=say,
+            on_progress=on_progress,
+            handle_signals=True,
+        )
+    print_status(status, format=format)
+    if status.segments.failed:
+        say(f"next: pix2cap annotate run {source} ... --out {out} --retry-failed, or look at them in the export")
+    else:
+        say(f"next: pix2cap annotate export {out} --out DATASET")
+    return 0 if status.is_clean else 1
+
+

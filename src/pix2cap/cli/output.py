@@ -1,0 +1,169 @@
+"""Data on stdout, talk on stderr, progress where there is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pix2cap.errors import InputError
+
+if TYPE_CHECKING:
+    from pix2cap.annotate import Progress, RunStatus
+
+Format = Literal["table", "json"]
+
+_PLAIN_EVERY_S = 10.0
+
+
+def say(message: str) -> None:
+    """Tell a person something, on stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def print_json(record: object) -> None:
+    """Print a record as indented JSON, on stdout."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_record(record: Mapping[str, Any], *, format: Format, title: str) -> None:
+    """Print a record, nested at most once, as a two-column table or as JSON."""
+    if format == "json":
+        print_json(record)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in _flat(record):
+        table.add_row(name.replace("_", " "), _told(value))
+    Console().print(table)
+
+
+def print_status(status: RunStatus, *, format: Format) -> None:
+    """Print the counts of a run."""
+    print_record(status.to_json(), format=format, title="Segments of the run")
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in record.items():
+        if isinstance(value, Mapping) and set(value) == {"low", "high"}:
+            yield prefix + name, _told_range(value["low"], value["high"])
+        elif isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}: ")
+        elif isinstance(value, tuple | list) and value and isinstance(value[0], Mapping):
+            for number, one in enumerate(value, start=1):
+                yield from _flat(one, f"{prefix}{name} {number}: ")
+        elif name != "notes":
+            yield prefix + name, value
+
+
+def _told_range(low: float | None, high: float | None) -> str:
+    return "unknown" if low is None or high is None else f"{_told(low)} to {_told(high)}"
+
+
+def _told(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4f}".rstrip("0").rstrip(".")
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, tuple | list):
+        return ", ".join(_told(one) for one in value) or "-"
+    return str(value) if value != {} else "-"
+
+
+def read_ids(path: Path) -> list[int]:
+    """Read a file with one image id a line; blank lines and `#` comments are skipped.
+
+    Raises:
+        InputError: The file is missing or a line is no number.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a file with one image id a line, got {error}") from error
+    ids = []
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if text and not text.lstrip("-").isdecimal():
+            raise InputError(f"{path}, line {number}: expected an image id, got {text[:40]!r}")
+        if text:
+            ids.append(int(text))
+    return ids
+
+
+@contextmanager
+def report_progress() -> Iterator[Callable[[Progress], None]]:
+    """A bar with rate, ETA and spend on a terminal; a plain line every ten seconds elsewhere."""
+    if sys.stderr.isatty():
+        with _bar() as advance:
+            yield advance
+    else:
+        yield _plain_lines()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    bar = Bar(
+        TextColumn("images"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[spend]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    began = time.monotonic()
+    with bar:
+        task = bar.add_task("", total=None, rate="", spend="")
+
+        def advance(progress: Progress) -> None:
+            bar.update(
+                task,
+                total=progress.images,
+                completed=progress.images_done,
+                rate=f"{progress.images_done / max(1e-9, time.monotonic() - began):.1f} images/s",
+                spend=_spend(progress),
+            )
+
+        yield advance
+
+
+def _plain_lines() -> Callable[[Progress], None]:
+    began = last = time.monotonic()
+
+    def advance(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if progress.images_done < progress.images and now - last < _PLAIN_EVERY_S:
+            return
+        last = now
+        rate = progress.images_done / max(1e-9, now - began)
+        left = (progress.images - progress.images_done) / max(1e-9, rate)
+        say(
+            f"{progress.images_done}/{progress.images} images, {rate:.1f} images/s, about {left:.0f} s left,"
+            f" {progress.requests} requests, {_spend(progress)}"
+        )
+
+    return advance
+
+
+def _spend(progress: Progress) -> str:
+    return "price unknown" if progress.spent_usd is None else f"${progress.spent_usd:.4f}"
