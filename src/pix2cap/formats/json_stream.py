@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import IO, Any, TypeGuard
 
 import ijson
 
@@ -57,7 +57,8 @@ def _feed(path: Path, parsers: list[Any]) -> None:
     name = path.name
     try:
         with path.open("rb") as file:
-            chunk = file.read(_CHUNK).removeprefix(b"\xef\xbb\xbf")
+            skip_bom(file)
+            chunk = file.read(_CHUNK)
             _check_start(name, chunk)
             while chunk:
                 for parser in parsers:
@@ -73,6 +74,12 @@ def _feed(path: Path, parsers: list[Any]) -> None:
         ) from error
     except (ijson.JSONError, UnicodeDecodeError, StopIteration) as error:
         raise _syntax_error(name, error) from error
+
+
+def skip_bom(file: IO[bytes]) -> None:
+    """Go past the byte order mark that some editors put before UTF-8."""
+    if file.read(3) != b"\xef\xbb\xbf":
+        file.seek(0)
 
 
 def _check_start(name: str, chunk: bytes) -> None:
@@ -111,6 +118,7 @@ def _check_keys(path: Path, keys: set[str]) -> None:
     """Absent and empty lists look alike while streaming; a second, slower reading tells them apart."""
     kinds: dict[str, str] = {}
     with path.open("rb") as file:
+        skip_bom(file)
         pending: str | None = None
         for prefix, event, value in ijson.parse(file):
             if prefix == "" and event == "map_key":
