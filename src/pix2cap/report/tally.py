@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.resources import files
 
 import numpy as np
 
@@ -15,12 +16,7 @@ from pix2cap.report.item import Row
 _WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
 
 FUNCTION_WORDS = frozenset(
-    "a about above across after against all along also among an and another any are around as at away back be been"
-    " before behind being below beneath beside between beyond both but by can close down each either few for from"
-    " front full further has have he her here him his how in inside into is it its itself just less many more most"
-    " much near nearly next no nor not of off on one only onto or other others out outside over own part past she"
-    " side so some still such than that the their them then there these they this those through to together toward"
-    " towards two under up upon very was were what when where which while who whose with within without".split()
+    (files("pix2cap.report") / "assets" / "function_words.txt").read_text(encoding="utf-8").split()
 )
 """English words that carry no content; left out of the list of frequent words."""
 
