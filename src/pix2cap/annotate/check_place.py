@@ -1,0 +1,48 @@
+"""Captions that put a segment on the wrong side of the picture."""
+
+from __future__ import annotations
+
+from pix2cap.annotate.findings import Box, Finding
+from pix2cap.text.sides import side_claims
+
+_CLEAR: dict[str, str] = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+
+
+def check_side(
+    text: str, box_unit: Box, *, centroid_unit: tuple[float, float] | None = None
+) -> Finding | None:
+    """Find a claim about the picture's sides that the segment's box clearly contradicts.
+
+    Args:
+        text: An English caption.
+        box_unit: The segment's box, 0..1.
+        centroid_unit: Its centre of mass `(x, y)`, 0..1, where known.
+    """
+    for claim in side_claims(text):
+        if contradicted(claim.side, box_unit, centroid_unit=centroid_unit, margin=claim.margin):
+            return Finding(
+                "side",
+                f"The caption puts it at the {claim.side} of the picture ({claim.words!r}), but the segment lies"
+                f" at the {_CLEAR[claim.side]}.",
+                confidence=0.85,
+            )
+    return None
+
+
+def contradicted(
+    side: str, box_unit: Box, *, centroid_unit: tuple[float, float] | None = None, margin: float = 0.0
+) -> bool:
+    """True where a segment lies clearly on the other side: all of it past the middle, or nearly so.
+
+    Args:
+        side: `left`, `right`, `top` or `bottom`.
+        box_unit: The segment's box, 0..1.
+        centroid_unit: Its centre of mass, where known; else the box's centre stands for it.
+        margin: How much further over the segment must lie, for claims that may be about a neighbour.
+    """
+    axis = 0 if side in {"left", "right"} else 1
+    low, high = box_unit[axis], box_unit[axis + 2]
+    centre = centroid_unit[axis] if centroid_unit else (low + high) / 2
+    if side in {"right", "bottom"}:
+        low, high, centre = 1 - high, 1 - low, 1 - centre
+    return low > 0.42 + margin and centre > 0.6 + margin
