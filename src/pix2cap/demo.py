@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2cap.annotate import JobOptions, RunStatus, annotate, export_run
-from pix2cap.draw.encode import encode_png
 from pix2cap.errors import UsageError
-from pix2cap.formats.coco_panoptic_write import CocoItem, write_coco_panoptic
+from pix2cap.formats.coco_panoptic_write import write_coco_panoptic
 from pix2cap.report import report_dataset
 from pix2cap.scenes.photos import demo_items
 
@@ -60,13 +59,12 @@ def run_demo(out: str | Path, *, seed: int = 0, say: Callable[[str], None] | Non
     items = demo_items(seed)
     sample = folder / "sample"
     write_coco_panoptic(sample, items)
-    segments = sum(len(list(item.panoptic.captionable())) for item in items)
-    tell(f"{sample}: {len(items)} pictures with {segments} segments, as COCO panoptic")
+    tell(f"{sample}: {len(items)} pictures with their masks, as COCO panoptic")
     options = JobOptions(images=sample / "images", masks=sample / "panoptic", model="describe")
     status = annotate(sample / "panoptic.json", folder / "run", options)
     counts = status.segments
     tell(
-        f"{folder / 'run'}: captioned {counts.captioned} of {counts.total} segments with the offline describer"
+        f"{folder / 'run'}: captioned {counts.captioned} of {counts.total} segments, offline"
         f" ({counts.not_visible} not visible, {counts.failed} failed)"
     )
     dataset = folder / "dataset"

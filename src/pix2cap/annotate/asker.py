@@ -18,7 +18,7 @@ MOST_FAILURES_IN_A_ROW = 50
 """Transport failures without one reply between them after which the endpoint counts as down."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """The run is being brought to an end; what is open stays pending."""
 
 
@@ -90,7 +90,7 @@ class Asker:
             build: Draws the pictures; called only if the request is really sent.
 
         Raises:
-            Stopped: The run is ending and the journal has no reply.
+            StoppedError: The run is ending and the journal has no reply.
         """
         recorded = self.journal.reply(prepared.key)
         if recorded is not None:
@@ -104,7 +104,7 @@ class Asker:
         try:
             answer = await self._send(prepared, image_id, render, high_usd, build)
         except BaseException as error:
-            future.set_exception(error if isinstance(error, Exception) else Stopped())
+            future.set_exception(error if isinstance(error, Exception) else StoppedError())
             future.exception()  # Nobody may be waiting for it; then it is no unhandled error.
             raise
         else:
@@ -125,7 +125,7 @@ class Asker:
         try:
             async with self.budget.reserve(high_usd) as reservation:
                 if self.stop.is_set:
-                    raise Stopped
+                    raise StoppedError
                 request = await build()
                 await self.journal.add_request(
                     RequestRecord(
@@ -144,7 +144,7 @@ class Asker:
                 await self.journal.add_reply(record)
         except (BudgetReached, StorageFull, ModelRejected) as error:
             self.stop.stop(error)
-            raise Stopped from error
+            raise StoppedError from error
         return _answer(record)
 
     async def _ask(self, priced: PricedModel, request: CaptionRequest, high_usd: float) -> ReplyRecord:
@@ -176,12 +176,12 @@ class Asker:
         """Tell an endpoint that is down from one that dropped a request: the first stops the run.
 
         Raises:
-            Stopped: Nothing is to be booked against the segments; they stay pending.
+            StoppedError: Nothing is to be booked against the segments; they stay pending.
         """
         self._failures += 1
         if error.unreachable or self._failures >= MOST_FAILURES_IN_A_ROW:
             self.stop.stop(error)
-            raise Stopped from error
+            raise StoppedError from error
 
 
 def _answer(record: ReplyRecord) -> Answer:

@@ -114,6 +114,7 @@ def _is_full(error: Exception) -> bool:
 def _as_storage_error(error: Exception) -> Exception:
     if _is_full(error) or "full" in str(error):
         return StorageFull(
-            f"the disk is full ({error}); what was paid for is kept: free some space and run the same command again"
+            f"the disk is full ({error}); what was paid for is kept:"
+            " free some space and run the same command again"
         )
     return error

@@ -8,14 +8,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.plan import Plan, plan_source
 from pix2cap.annotate.preview import Preview, preview_image
 from pix2cap.annotate.prompt import PromptTemplate, load_prompt
 from pix2cap.annotate.run import Progress, RunOptions, run_annotation
-from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.settings import AnnotateSettings, RunConfig, SourcePaths
 from pix2cap.annotate.status import RunStatus
-from pix2cap.formats.captions_json import read_recorded_captions
 from pix2cap.formats.open_source import open_source
 from pix2cap.formats.source import Source
 from pix2cap.vlm.open_model import open_model
@@ -86,12 +85,14 @@ class JobOptions:
 
     def config(self, source: PathLike) -> RunConfig:
         """What `run.toml` remembers of these options."""
+        template = self.load_prompt()
         settings = AnnotateSettings(
-            model=self.model,
-            strong_model=self.strong_model,
+            model=model_label(self.model),
+            strong_model=None if self.strong_model is None else model_label(self.strong_model),
             language=self.language,
             max_marks=self.max_marks,
-            prompt_sha256=self.load_prompt().sha256,
+            prompt=f"{template.name} v{template.version}",
+            prompt_sha256=template.sha256,
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             seed=self.seed,
@@ -99,17 +100,15 @@ class JobOptions:
         return RunConfig(SourcePaths(Path(source), _path(self.masks), _path(self.images)), settings)
 
     def open_models(self) -> dict[str, PricedModel]:
-        """The models named, with their prices, by name.
+        """The models named, with their prices, by label.
 
         Raises:
             UsageError: A name is of no known form, or a key is missing.
         """
-        return {name: self._open(name) for name in (self.model, self.strong_model) if name is not None}
+        specs = [spec for spec in (self.model, self.strong_model) if spec is not None]
+        return {model_label(spec): self._open(spec) for spec in specs}
 
     def _open(self, name: str) -> PricedModel:
-        records = None
-        if name.startswith("replay:"):
-            records = read_recorded_captions(Path(name.removeprefix("replay:")))
         model = open_model(
             name,
             base_url=self.base_url,
@@ -118,10 +117,20 @@ class JobOptions:
             tokens_per_minute=self.tokens_per_minute,
             timeout_s=self.timeout,
             max_tries=self.max_tries,
-            replay_records=records,
         )
         price = price_of(name, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out)
         return PricedModel(model, price)
+
+
+def model_label(spec: str) -> str:
+    """A model's name for records: of a replayed file only its name, since no record holds a home path.
+
+    Example:
+        >>> model_label("replay:/home/ann/captions.json"), model_label("openai:gpt-4o")
+        ('replay:captions.json', 'openai:gpt-4o')
+    """
+    form, _, rest = spec.partition(":")
+    return f"replay:{Path(rest).name}" if form == "replay" else spec
 
 
 def annotate(
@@ -187,7 +196,10 @@ def annotate(
 
 
 def plan(
-    source: PathLike, options: JobOptions | None = None, *, limit: int | None = None,
+    source: PathLike,
+    options: JobOptions | None = None,
+    *,
+    limit: int | None = None,
     image_ids: Collection[int] | None = None,
 ) -> Plan:
     """Count images, segments, requests, tokens and cost before anything is sent.
@@ -200,7 +212,7 @@ def plan(
     try:
         return plan_source(
             opened,
-            models[opts.model],
+            models[model_label(opts.model)],
             settings=opts.config(source).settings,
             template=opts.load_prompt(),
             image_ids=_chosen(opened, limit, image_ids),
@@ -223,7 +235,7 @@ def preview(source: PathLike, image_id: int, out: PathLike, options: JobOptions 
             opened,
             image_id,
             Path(out),
-            model=models[opts.model],
+            model=models[model_label(opts.model)],
             settings=opts.config(source).settings,
             template=opts.load_prompt(),
         )
@@ -265,5 +277,3 @@ def _close(models: Collection[PricedModel]) -> None:
 
 def _path(value: PathLike | None) -> Path | None:
     return None if value is None else Path(value)
-
-

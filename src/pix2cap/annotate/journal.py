@@ -84,6 +84,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedSource:
+    """Who answered a request: the model as the user named it, and the provider's id for the request."""
+
+    model: str
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """The last time an image was carried to its end."""
 
@@ -199,14 +207,12 @@ class Journal:
     ) -> None:
         """Commit the end of one image in one transaction: attempts, outcomes, and that it is settled."""
         now = _now()
-        statements: list[tuple[str, Sequence[object]]] = [
-            (
-                "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (image_id, a.segment_id, a.key, rules, a.attempt, a.stage, a.verdict, a.text)
-                + (orjson.dumps(a.findings).decode(),),
-            )
-            for a in attempts
-        ]
+        statements: list[tuple[str, Sequence[object]]] = []
+        for a in attempts:
+            row = (image_id, a.segment_id, a.key, rules, a.attempt, a.stage, a.verdict, a.text)
+            findings = orjson.dumps(a.findings).decode()
+            sql = "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            statements.append((sql, (*row, findings)))
         statements += [
             (
                 "INSERT INTO outcomes (image_id, segment_id, status, text, reason, key, attempt, at)"
@@ -226,8 +232,8 @@ class Journal:
     def reply(self, key: str) -> ReplyRecord | None:
         """The committed reply of a request, if there is one."""
         row = self._reader.execute(
-            "SELECT key, text, error, finish_reason, input_tokens, output_tokens, cost_usd, request_id, model,"
-            " tries FROM replies WHERE key = ?",
+            "SELECT key, text, error, finish_reason, input_tokens, output_tokens, cost_usd, request_id,"
+            " model, tries FROM replies WHERE key = ?",
             (key,),
         ).fetchone()
         return None if row is None else ReplyRecord(*row)
@@ -243,7 +249,8 @@ class Journal:
     def outcomes(self, image_id: int) -> dict[int, Outcome]:
         """The latest outcome of every segment of an image, by segment id."""
         rows = self._reader.execute(
-            "SELECT segment_id, status, text, reason, key, attempt FROM outcomes WHERE image_id = ? ORDER BY seq",
+            "SELECT segment_id, status, text, reason, key, attempt FROM outcomes"
+            " WHERE image_id = ? ORDER BY seq",
             (image_id,),
         )
         return {
@@ -254,13 +261,14 @@ class Journal:
         """Images in the scope of the run, in the order of the source."""
         return [r[0] for r in self._reader.execute("SELECT image_id FROM images ORDER BY position, image_id")]
 
-    def request_ids(self, image_id: int) -> dict[str, str | None]:
-        """Request key to the provider's id, for the replies that an image's outcomes rest on."""
+    def sources(self, image_id: int) -> dict[str, AskedSource]:
+        """Request key to who was asked, for the replies that an image's outcomes rest on."""
         rows = self._reader.execute(
-            "SELECT key, request_id FROM replies WHERE key IN (SELECT key FROM outcomes WHERE image_id = ?)",
+            "SELECT requests.key, requests.model, replies.request_id FROM requests JOIN replies USING (key)"
+            " WHERE requests.key IN (SELECT key FROM outcomes WHERE image_id = ?)",
             (image_id,),
         )
-        return dict(rows)
+        return {key: AskedSource(model, request_id) for key, model, request_id in rows}
 
     @contextmanager
     def query(self) -> Iterator[sqlite3.Connection]:

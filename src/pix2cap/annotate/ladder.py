@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from pix2cap.annotate.check_text import check_refusal
 from pix2cap.annotate.checks import CheckSettings, Finding, SceneFacts, check_captions
 from pix2cap.annotate.journal import AttemptRecord, Outcome
-from pix2cap.annotate.parse import ParsedCaption, parse_reply
+from pix2cap.annotate.parse import ParsedCaption, ParsedReply, parse_reply
 from pix2cap.annotate.settings import AnnotateSettings
 from pix2cap.core import CaptionStatus, PanopticMap
 from pix2cap.core.boxes import label_centroids, xyxy_to_unit
@@ -157,20 +158,19 @@ def absorb(
     check_settings = CheckSettings(language=settings.language)
     for ask, answer in replies:
         rows = facts.rows(ask)
-        captions = _parse(rows, answer)
+        reply = _parse(rows, answer)
+        captions = reply.captions
         scene = SceneFacts(
             class_names=facts.class_names,
             boxes_unit=facts.boxes_unit,
             texts={i: o.text for i, o in done.items() if o.status is CaptionStatus.CAPTIONED},
             centroids_unit=facts.centroids_unit,
         )
-        findings = (
-            {row.number: (_transport_finding(answer.error),) for row in rows}
-            if answer.error is not None
-            else check_captions(rows, captions, scene=scene, settings=check_settings)
-        )
+        findings = check_captions(rows, captions, scene=scene, settings=check_settings)
         for row in rows:
-            caption, found = captions.get(row.number), findings.get(row.number, ())
+            caption, found = captions.get(row.number), findings[row.number]
+            if caption is None:
+                found = (_why_missing(row.number, answer, reply),)
             verdict = _verdict(caption, found)
             text = "" if caption is None else caption.text
             attempts.append(
@@ -213,13 +213,24 @@ def outcomes(state: ImageState) -> list[Outcome]:
     return [*state.done.values(), *failed]
 
 
-def _parse(rows: Sequence[UnitRow], answer: Answer) -> dict[int, ParsedCaption]:
-    if answer.text is None:
-        return {}
-    reply = parse_reply(
-        answer.text, [row.number for row in rows], finish_reason=answer.finish_reason or "stop"
-    )
-    return dict(reply.captions)
+def _parse(rows: Sequence[UnitRow], answer: Answer) -> ParsedReply:
+    numbers = [row.number for row in rows]
+    return parse_reply(answer.text or "", numbers, finish_reason=answer.finish_reason or "stop")
+
+
+def _why_missing(number: int, answer: Answer, reply: ParsedReply) -> Finding:
+    """Tell a reply that never came from one that refused, was cut, contradicts itself, or left the id out."""
+    if answer.error is not None:
+        return Finding(answer.error, f"The last request failed ({answer.error}).")
+    if answer.finish_reason == "refusal":
+        return Finding("refusal", "The last request was refused.")
+    text = answer.text or ""
+    if not reply.captions and "{" not in text and (refusal := check_refusal(text)):
+        return refusal
+    if reply.cut:
+        return Finding("cut", "The reply ended before its caption was complete; be brief.")
+    reason = reply.reasons.get(number, 'The reply had no caption for it; give one, or "visible": false.')
+    return Finding("missing", reason)
 
 
 def _verdict(caption: ParsedCaption | None, findings: Sequence[Finding]) -> str:
@@ -228,7 +239,3 @@ def _verdict(caption: ParsedCaption | None, findings: Sequence[Finding]) -> str:
     if caption is None:
         raise AssertionError("check_captions let a missing caption pass")
     return "keep" if caption.visible else "not_visible"
-
-
-def _transport_finding(error: str) -> Finding:
-    return Finding(check=error, reason=f"the last request failed ({error})", hard=True)

@@ -12,7 +12,8 @@ from pix2cap.errors import InputError
 def m001_first_tables(connection: sqlite3.Connection) -> None:
     """Images in scope, requests, replies, attempts, outcomes; every table only ever grows."""
     for statement in (
-        "CREATE TABLE sessions (id INTEGER PRIMARY KEY, at TEXT NOT NULL, software TEXT NOT NULL, priced INTEGER NOT NULL)",
+        """CREATE TABLE sessions (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, software TEXT NOT NULL, priced INTEGER NOT NULL)""",
         """CREATE TABLE images (
             image_id INTEGER PRIMARY KEY, position INTEGER NOT NULL, file_name TEXT NOT NULL,
             segments INTEGER NOT NULL, crowd INTEGER NOT NULL) WITHOUT ROWID""",
@@ -51,7 +52,8 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
         InputError: The journal was written by a newer pix2cap.
     """
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL)"
+        "CREATE TABLE IF NOT EXISTS migrations"
+        " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL)"
     )
     done = connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0]
     if done > len(MIGRATIONS):

@@ -69,7 +69,7 @@ class Plan:
 
 
 def high_cost_usd(price: Price, prompt: str, sizes_wh: Sequence[tuple[int, int]], max_tokens: int) -> float:
-    """The most that one request can cost: the dearest way of counting its input, and a reply of full length."""
+    """The most that one request can cost: its input counted the dearest way, and a reply of full length."""
     estimate = estimate_tokens(len(prompt), sizes_wh, 0)
     return cost_usd(price, Usage(estimate.input_high, max_tokens)) or 0.0
 
@@ -150,7 +150,13 @@ def _tokens(
     total = TokenEstimate(0, 0, 0, 0)
     for ask in asks:
         prepared = prepare_ask(
-            loaded, ask, template=template, settings=settings, style=style, round_number=0, reads_pictures=True
+            loaded,
+            ask,
+            template=template,
+            settings=settings,
+            style=style,
+            round_number=0,
+            reads_pictures=True,
         )
         sizes = picture_sizes(loaded, [prepared], style)
         total = total + estimate_tokens(

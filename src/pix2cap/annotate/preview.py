@@ -72,14 +72,22 @@ def preview_image(
     try:
         entry = source.entry(image_id)
     except KeyError:
-        raise UsageError(f"{source.name}: no image {image_id}; {len(source.image_ids)} images are there") from None
+        raise UsageError(
+            f"{source.name}: no image {image_id}; {len(source.image_ids)} images are there"
+        ) from None
     loaded, style = LoadedImage(source, entry), RenderStyle.of(settings)
     out.mkdir(parents=True, exist_ok=True)
     _, asks = ladder.next_asks(ladder.start(loaded.facts), loaded.facts, settings)
     shown = []
     for number, ask in enumerate(asks, start=1):
         prepared = prepare_ask(
-            loaded, ask, template=template, settings=settings, style=style, round_number=0, reads_pictures=True
+            loaded,
+            ask,
+            template=template,
+            settings=settings,
+            style=style,
+            round_number=0,
+            reads_pictures=True,
         )
         parts = draw_parts(loaded, prepared, style)
         files = [f"{image_id}-{number}-prompt.txt"]

@@ -1,4 +1,4 @@
-"""Run the pipeline over a source: the one place where plan, draw, ask, parse and check meet time and money."""
+"""Run the pipeline over a source: here plan, draw, ask, parse and check meet time and money."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 from pix2cap.annotate import ladder
-from pix2cap.annotate.asker import Asker, PricedModel, Stopped, StopSignal
+from pix2cap.annotate.asker import Asker, PricedModel, StoppedError, StopSignal
 from pix2cap.annotate.budget import Budget
 from pix2cap.annotate.events import EventLog
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal, Outcome
@@ -293,7 +293,7 @@ async def _one_image(session: _Session, entry: SourceImage) -> None:
             round_number = 0 if settled is None else settled.round + int(failed)
             try:
                 await _work_image(session, entry, round_number, earlier if failed else None)
-            except Stopped:
+            except StoppedError:
                 return
     session.images_done += 1
     if session.options.on_progress is not None:

@@ -27,7 +27,8 @@ class AnnotateSettings:
         language: Language of the captions (ISO 639-1).
         max_marks: Most marks in one picture.
         fewer_marks: Most marks in one picture once two requests have failed.
-        prompt_sha256: Hash of the prompt file.
+        prompt: Name and version of the prompt file.
+        prompt_sha256: Its hash.
         temperature: 0 for the likeliest words; None leaves it to the endpoint.
         max_tokens: Longest reply in tokens.
         seed: Sampling seed where the endpoint heeds one.
@@ -40,12 +41,18 @@ class AnnotateSettings:
     language: str = "en"
     max_marks: int = 12
     fewer_marks: int = 4
+    prompt: str = ""
     prompt_sha256: str = ""
     temperature: float | None = 0.0
     max_tokens: int = 2048
     seed: int | None = None
     jpeg_quality: int = 90
     max_side: int = 2048
+
+    @property
+    def prompt_version(self) -> str:
+        """The prompt as provenance names it."""
+        return f"{self.prompt} sha256:{self.prompt_sha256}"
 
     @property
     def sampling(self) -> Sampling:

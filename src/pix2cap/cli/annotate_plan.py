@@ -23,6 +23,7 @@ def plan(
 
     Args:
         source: COCO panoptic or instances JSON, a folder of id-maps with its JSON, or a dataset folder.
+        job: What to annotate with.
         limit: Only the first so many images.
         ids: File with one image id a line: only these images.
         format: table or json.

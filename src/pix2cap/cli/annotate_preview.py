@@ -23,6 +23,7 @@ def preview(
 
     Args:
         source: COCO panoptic or instances JSON, a folder of id-maps with its JSON, or a dataset folder.
+        job: What to annotate with.
         image_id: The image to look at.
         out: Folder for the pictures and prompts.
         format: table or json.

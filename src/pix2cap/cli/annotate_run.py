@@ -26,6 +26,7 @@ def run(
 
     Args:
         source: COCO panoptic or instances JSON, a folder of id-maps with its JSON, or a dataset folder.
+        job: What to annotate with.
         out: The run folder.
         max_cost: Stop before this many USD are exceeded (exit code 3).
         limit: Only the first so many images.
@@ -50,9 +51,6 @@ def run(
         )
     print_status(status, format=format)
     if status.segments.failed:
-        say(f"next: pix2cap annotate run {source} ... --out {out} --retry-failed, or look at them in the export")
-    else:
-        say(f"next: pix2cap annotate export {out} --out DATASET")
+        say("some segments failed: the same command with --retry-failed asks again about them")
+    say(f"next: pix2cap annotate export {out} --out DATASET")
     return 0 if status.is_clean else 1
-
-

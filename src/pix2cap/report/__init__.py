@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pix2cap.report.item import ReportItem
 
 if TYPE_CHECKING:
+    from pix2cap.report.dataset import report_dataset
     from pix2cap.report.page import write_report
 
-__all__ = ["ReportItem", "write_report"]
+__all__ = ["ReportItem", "report_dataset", "write_report"]
+
+_HOMES = {"report_dataset": "dataset", "write_report": "page"}
 
 
-def __getattr__(name: str) -> Any:
-    # Jinja2 and the picture encoders load on first use: `pix2cap --help` must not wait for them.
-    if name == "write_report":
-        from pix2cap.report.page import write_report
+def __getattr__(name: str) -> object:
+    """Import on first use: `pix2cap --help` must not wait for Jinja2 and the picture encoders."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return write_report
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

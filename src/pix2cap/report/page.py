@@ -7,6 +7,7 @@ import hashlib
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +18,7 @@ from markupsafe import Markup
 
 from pix2cap import __version__
 from pix2cap.core import CaptionStatus
-from pix2cap.errors import StorageFull
+from pix2cap.errors import ImageRefused, StorageFull
 from pix2cap.report.figures import histogram, status_bar
 from pix2cap.report.item import ReportItem, Row, rows_of
 from pix2cap.report.tally import Tally
@@ -48,7 +49,8 @@ def write_report(
 
     The file needs no network and no sibling file. Items are read one at a time and their pictures are
     written as they come, so memory does not grow with their number. All items are counted; pictures
-    beyond `max_items` are left out and the page says how many. The same items give the same bytes.
+    beyond `max_items` are left out and the page says how many, as it does of pictures that cannot be
+    loaded (`ImageRefused`). The same items give the same bytes.
 
     Args:
         items: Pictures with captions, in the order of the page.
@@ -79,11 +81,11 @@ def write_report(
     tally = Tally()
     try:
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=out.parent) as spool:
-            shown = _spool_cards(
+            spooled = _spool_cards(
                 items, spool, tally, max_items=max_items, max_side=max_side, quality=jpeg_quality
             )
             spool.seek(0)
-            head = _head(tally, title=title, facts=facts, notes=notes, language=language, shown=shown)
+            head = _head(tally, title=title, facts=facts, notes=notes, language=language, spooled=spooled)
             with partial.open("w", encoding="utf-8", errors="replace") as page:
                 page.writelines(_template("page.html.j2").generate(cards=_chunks(spool), **head))
         partial.replace(out)
@@ -96,23 +98,36 @@ def write_report(
     return out
 
 
+@dataclass
+class _Spooled:
+    """What went into the spool: cards written, and pictures that could not be loaded."""
+
+    shown: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
 def _spool_cards(
     items: Iterable[ReportItem], spool: IO[str], tally: Tally, *, max_items: int, max_side: int, quality: int
-) -> int:
-    """Count every item and write the cards of the first `max_items`; returns how many were written."""
+) -> _Spooled:
+    """Count every item and write the cards of the first `max_items` whose pictures can be loaded."""
     from pix2cap.report.pictures import embed
 
     card = _template("card.html.j2")
-    shown = 0
+    spooled = _Spooled()
     for item in items:
         rows = rows_of(item)
         tally.add(rows)
-        if shown == max_items:
+        if spooled.shown == max_items:
             continue
-        embedded = embed(item.pixels(), item.captioned.panoptic, rows, max_side=max_side, quality=quality)
+        try:
+            rgb = item.pixels()
+        except ImageRefused as refused:
+            spooled.refused.append(str(refused))
+            continue
+        embedded = embed(rgb, item.captioned.panoptic, rows, max_side=max_side, quality=quality)
         spool.write(card.render(image=item.captioned.image, rows=rows, picture=embedded, alt=_alt(rows)))
-        shown += 1
-    return shown
+        spooled.shown += 1
+    return spooled
 
 
 def _alt(rows: Sequence[Row]) -> str:
@@ -123,7 +138,13 @@ def _alt(rows: Sequence[Row]) -> str:
 
 
 def _head(
-    tally: Tally, *, title: str, facts: Mapping[str, Fact], notes: Sequence[str], language: str, shown: int
+    tally: Tally,
+    *,
+    title: str,
+    facts: Mapping[str, Fact],
+    notes: Sequence[str],
+    language: str,
+    spooled: _Spooled,
 ) -> dict[str, object]:
     """Everything on the page but the cards."""
     script, style = _script(), _package_text("report.css")
@@ -133,8 +154,9 @@ def _head(
         "notes": list(notes),
         "language": language,
         "tally": tally,
-        "shown": shown,
-        "left_out": tally.pictures - shown,
+        "shown": spooled.shown,
+        "left_out": tally.pictures - spooled.shown - len(spooled.refused),
+        "refused": spooled.refused,
         "statuses": [(status, tally.statuses[status]) for status in CaptionStatus if tally.statuses[status]],
         "stretches": status_bar(tally.statuses),
         "histogram": histogram(tally.words.lengths),

@@ -1,0 +1,157 @@
+"""From a run's journal to a dataset folder."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pix2cap.annotate.journal import JOURNAL_NAME, Journal, Outcome
+from pix2cap.annotate.settings import RunConfig
+from pix2cap.annotate.status import RunStatus, read_status
+from pix2cap.core import CaptionedImage, CaptionSource, ImageRef, PanopticMap, SegmentCaption
+from pix2cap.errors import ImageRefused
+from pix2cap.formats.dataset_folder import DatasetWriter
+from pix2cap.formats.file_source import FileSource
+from pix2cap.formats.manifest import DatasetAbout
+from pix2cap.formats.open_source import open_source
+from pix2cap.formats.pictures import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export wrote.
+
+    Args:
+        folder: The dataset folder.
+        images: Images in it.
+        refused: Images whose map could not be read, so that no file but the manifest has them.
+        segments: Segments by status.
+    """
+
+    folder: str
+    images: int
+    refused: int
+    segments: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as `annotate export --format json` prints it."""
+        return asdict(self)
+
+
+def export_run(
+    run_dir: str | Path, out: str | Path, *, copy_images: bool = False, overwrite: bool = False
+) -> Exported:
+    """Write the dataset folder of a run: every segment in scope, whatever became of it.
+
+    Same journal, same bytes, but for the time in `manifest.json`. A run may be exported while it is
+    being worked on; what is open then is `pending`.
+
+    Args:
+        run_dir: The run folder.
+        out: The dataset folder; an earlier dataset of ours there is replaced.
+        copy_images: Put the pictures into `images/` instead of referring to them.
+        overwrite: Write even into a folder that holds other files.
+
+    Returns:
+        Counts.
+
+    Raises:
+        InputError: The run or its source cannot be read.
+        UsageError: The folder holds something else and `overwrite` is off.
+
+    Example:
+        >>> export_run("run", "dataset")  # doctest: +SKIP
+    """
+    run_path, out_path = Path(run_dir), Path(out)
+    config, status = RunConfig.read(run_path), read_status(run_path)
+    paths = config.paths
+    source = open_source(paths.source, masks=paths.masks, images=paths.images)
+    writer = DatasetWriter(
+        out_path,
+        source.categories,
+        about=_about(config, status, paths.source),
+        images_dir=paths.images,
+        copy_images=copy_images,
+        overwrite=overwrite,
+    )
+    journal = Journal(run_path / JOURNAL_NAME, writable=False)
+    with contextlib.closing(journal), writer:
+        for image_id in journal.image_ids():
+            _add(writer, source, journal, config, image_id, copy_images=copy_images)
+    tally = writer.tally
+    counts = {status.value: count for status, count in sorted(tally.statuses.items())}
+    return Exported(str(out_path), tally.images, len(tally.refused), counts)
+
+
+def _add(
+    writer: DatasetWriter,
+    source: FileSource,
+    journal: Journal,
+    config: RunConfig,
+    image_id: int,
+    *,
+    copy_images: bool,
+) -> None:
+    entry = source.entry(image_id)
+    try:
+        panoptic = source.panoptic(image_id)
+    except ImageRefused as error:
+        n_segments = sum(not segment.is_crowd for segment in entry.segments)
+        writer.refuse(image_id, entry.image.file_name, str(error), n_segments=n_segments)
+        return
+    picture: Picture | None = None
+    if copy_images:
+        # A refused picture is a finding of the run already; its segments are in the dataset as failed.
+        with contextlib.suppress(ImageRefused):
+            picture = source.picture(image_id)
+    width, height = panoptic.size_wh
+    image = ImageRef(image_id, entry.image.file_name, width, height)
+    captions = _captions(journal, config, image_id, panoptic)
+    writer.add(
+        CaptionedImage(image, panoptic, captions),
+        map_png=source.map_png(image_id),
+        picture=picture,
+        extra=source.image_extra(image_id),
+    )
+
+
+def _captions(
+    journal: Journal, config: RunConfig, image_id: int, panoptic: PanopticMap
+) -> tuple[SegmentCaption, ...]:
+    sources = journal.sources(image_id)
+    prompt = config.settings.prompt_version
+
+    def caption(outcome: Outcome) -> SegmentCaption:
+        asked = sources.get(outcome.key or "")
+        source = (
+            None
+            if asked is None
+            else CaptionSource(asked.model, prompt, outcome.attempt, outcome.key, asked.request_id)
+        )
+        return SegmentCaption(outcome.segment_id, outcome.text, outcome.status, outcome.reason, source)
+
+    found = journal.outcomes(image_id)
+    return tuple(caption(found[s.id]) for s in panoptic.captionable() if s.id in found)
+
+
+def _about(config: RunConfig, status: RunStatus, source: Path) -> DatasetAbout:
+    settings = config.settings
+    return DatasetAbout(
+        name=f"Captions of {source.name}",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=settings.model
+        if settings.strong_model is None
+        else f"{settings.model}, {settings.strong_model}",
+        prompt_version=settings.prompt_version,
+        spend={
+            "requests": status.requests,
+            "input_tokens": status.input_tokens,
+            "output_tokens": status.output_tokens,
+            "cost_usd": status.cost_usd,
+        },
+        source={"name": source.name},
+        language=settings.language,
+    )
