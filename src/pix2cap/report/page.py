@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -30,6 +31,7 @@ Fact = str | int | float | None
 
 MAX_ITEMS = 500
 _CHUNK_CHARS = 1 << 20
+_GREY = 128
 _SCRIPTS = ("cards.js", "paint.js", "pointing.js", "controls.js")
 
 
@@ -49,8 +51,8 @@ def write_report(
 
     The file needs no network and no sibling file. Items are read one at a time and their pictures are
     written as they come, so memory does not grow with their number. All items are counted; pictures
-    beyond `max_items` are left out and the page says how many, as it does of pictures that cannot be
-    loaded (`ImageRefused`). The same items give the same bytes.
+    beyond `max_items` are left out and the page says how many. A picture whose loading raises
+    `ImageRefused` is named, and its segments stand on grey. The same items give the same bytes.
 
     Args:
         items: Pictures with captions, in the order of the page.
@@ -109,7 +111,7 @@ class _Spooled:
 def _spool_cards(
     items: Iterable[ReportItem], spool: IO[str], tally: Tally, *, max_items: int, max_side: int, quality: int
 ) -> _Spooled:
-    """Count every item and write the cards of the first `max_items` whose pictures can be loaded."""
+    """Count every item and write the cards of the first `max_items`; without its picture a card is grey."""
     from pix2cap.report.pictures import embed
 
     card = _template("card.html.j2")
@@ -123,7 +125,8 @@ def _spool_cards(
             rgb = item.pixels()
         except ImageRefused as refused:
             spooled.refused.append(str(refused))
-            continue
+            width, height = item.captioned.panoptic.size_wh
+            rgb = np.full((height, width, 3), _GREY, np.uint8)
         embedded = embed(rgb, item.captioned.panoptic, rows, max_side=max_side, quality=quality)
         spool.write(card.render(image=item.captioned.image, rows=rows, picture=embedded, alt=_alt(rows)))
         spooled.shown += 1
@@ -155,7 +158,7 @@ def _head(
         "language": language,
         "tally": tally,
         "shown": spooled.shown,
-        "left_out": tally.pictures - spooled.shown - len(spooled.refused),
+        "left_out": tally.pictures - spooled.shown,
         "refused": spooled.refused,
         "statuses": [(status, tally.statuses[status]) for status in CaptionStatus if tally.statuses[status]],
         "stretches": status_bar(tally.statuses),
