@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from pix2cap.report.item import ReportItem
 
 if TYPE_CHECKING:
-    from pix2cap.report.dataset_page import report_dataset
+    from pix2cap.report.dataset import report_dataset
     from pix2cap.report.page import write_report
 
 __all__ = ["ReportItem", "report_dataset", "write_report"]
 
-_HOMES = {"report_dataset": "dataset_page", "write_report": "page"}
+_HOMES = {"report_dataset": "dataset", "write_report": "page"}
 
 
 def __getattr__(name: str) -> object:
