@@ -34,6 +34,7 @@ _REFUSES_FIELD = re.compile(
     r"support|unrecogni[sz]ed|unknown|unexpected|extra|not permitted|not allowed|not available|instead"
     r"|deprecat|only the default|forbidden|no such|not implemented"
 )
+_SPEAKS_OF_SIZE = re.compile(r"too (large|long|many)|at most|maximum|exceed")
 _SPEAKS_OF_FORMAT = re.compile(
     r"response_format|response format|json_schema|json_object|json schema|json mode|structured output"
     r"|guided|grammar|invalid schema"
@@ -85,7 +86,8 @@ def adapt(dialect: Dialect, error: ApiError, request: CaptionRequest) -> Dialect
         "unsupported_parameter",
         "unsupported_value",
     )
-    if (limit := dialect.limit_field) and refuses and (about == limit or _names(text, limit)):
+    names_limit = (limit := dialect.limit_field) and (about == limit or _names(text, limit))
+    if limit and names_limit and refuses and not _SPEAKS_OF_SIZE.search(text):
         if dialect.limit_swapped:
             return replace(dialect, limit_field=None)
         return replace(dialect, limit_field=_OTHER_LIMIT[limit], limit_swapped=True)

@@ -136,7 +136,7 @@ def read_error(body: bytes, status: int) -> ApiError:
         found = found[0]
     if isinstance(found, dict):
         inner = found.get("error", found)
-        if isinstance(inner, str):
+        if isinstance(inner, str) and inner.strip():
             return ApiError(_shorten(inner), _code(found.get("code")))
         if isinstance(inner, dict):
             message = inner.get("message") or inner.get("msg") or inner.get("detail") or found.get("detail")

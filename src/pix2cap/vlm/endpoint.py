@@ -94,16 +94,32 @@ class Endpoint:
             text = text.replace(self.api_key, "[key]")
         return _LOOKS_LIKE_KEY.sub("[key]", text)
 
-    def find_proxy(self) -> URL | None:
-        """The proxy that the environment names for this host; none for the machine itself."""
+    def find_proxy(self, proxies: Mapping[str, str] | None = None) -> URL | None:
+        """The proxy for this host; none for the machine itself.
+
+        Args:
+            proxies: Scheme to proxy URL, `no` to the hosts without one, as `urllib.request.getproxies` has
+                them; None takes them from the environment (`HTTPS_PROXY`, `NO_PROXY`, ...).
+        """
         host = self.url.host or ""
-        if host in _LOOPBACK or proxy_bypass(host):
+        if host in _LOOPBACK:
             return None
-        proxies = getproxies()
+        if proxies is None:
+            proxies = getproxies()
+            bypasses = proxy_bypass(host)
+        else:
+            bypasses = _is_listed(host, proxies.get("no", ""))
+        if bypasses:
+            return None
         named = proxies.get(self.url.scheme) or proxies.get("all")
         if not named:
             return None
         return URL(named if "://" in named else f"http://{named}")
+
+
+def _is_listed(host: str, no_proxy: str) -> bool:
+    entries = [entry.strip().lower().lstrip(".") for entry in no_proxy.split(",")]
+    return any(entry and (entry == "*" or host == entry or host.endswith(f".{entry}")) for entry in entries)
 
 
 def _is_openai(host: str | None) -> bool:

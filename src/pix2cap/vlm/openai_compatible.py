@@ -58,10 +58,13 @@ class OpenAICompatible:
         wait_max_s: Longest such wait.
         retry_after_cap_s: Longest wait that a `Retry-After` header can impose.
         rate_limit: Replaces the two quotas, for clients that share one.
+        proxies: Scheme to proxy URL, None for those of the environment; loopback goes without.
 
     Raises:
         UsageError: `base_url` is no http(s) URL, a number is out of range, or the key cannot be a header.
     """
+
+    reads_pictures = True
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class OpenAICompatible:
         wait_max_s: float = 30.0,
         retry_after_cap_s: float = 60.0,
         rate_limit: RateLimit | None = None,
+        proxies: Mapping[str, str] | None = None,
     ) -> None:
         if concurrency < 1 or max_tries < 1 or not timeout_s > 0:
             raise UsageError(
@@ -92,6 +96,7 @@ class OpenAICompatible:
         self._timeout_s = timeout_s
         self._max_tries = max_tries
         self._detail = detail
+        self._proxies = proxies
         self._waits_s = (wait_initial_s, wait_max_s, retry_after_cap_s)
         self._rate = rate_limit or RateLimit(requests_per_minute, tokens_per_minute)
         # openai.com refuses max_tokens for its newer models and takes the other name for all.
@@ -169,7 +174,7 @@ class OpenAICompatible:
             # send passwords from ~/.netrc to model hosts.
             trust_env=False,
         )
-        self._proxy = self._endpoint.find_proxy()
+        self._proxy = self._endpoint.find_proxy(self._proxies)
 
     async def _try_again(self, exchange: _Exchange, first: PassingError) -> Reply:
         """Retries after a first fault; stamina meets that fault as its own first attempt.
