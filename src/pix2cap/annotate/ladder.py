@@ -3,6 +3,7 @@
     first     every segment, spatial neighbours together, at most `max_marks` a request
     again     the same pictures, only the ids that failed, with the reasons
     fewer     the segments still open, redrawn at most `fewer_marks` together
+    alone     each of them as the only mark
     crop      each segment alone in a focal crop
     stronger  as `fewer`, asked of the stronger model (where one is named)
 
@@ -20,13 +21,14 @@ from pix2cap.annotate.check_text import check_refusal
 from pix2cap.annotate.checks import CheckSettings, Finding, SceneFacts, check_captions
 from pix2cap.annotate.journal import AttemptRecord, Outcome
 from pix2cap.annotate.parse import ParsedCaption, ParsedReply, parse_reply
+from pix2cap.annotate.prompt import Stage
 from pix2cap.annotate.settings import AnnotateSettings
 from pix2cap.core import CaptionStatus, PanopticMap
 from pix2cap.core.boxes import label_centroids, xyxy_to_unit
 from pix2cap.draw.partition import split_into_units
 from pix2cap.vlm.unit import UnitRow
 
-STAGES = ("first", "again", "fewer", "crop", "stronger")
+STAGES: tuple[Stage, ...] = ("first", "again", "fewer", "alone", "crop", "stronger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Ask:
         reasons: Mark number to the reason why the last caption was dropped.
     """
 
-    stage: str
+    stage: Stage
     drawn: tuple[int, ...]
     asked: tuple[int, ...]
     reasons: tuple[tuple[int, str], ...] = ()
@@ -125,7 +127,7 @@ def next_asks(
         return replace(state, rung=len(STAGES)), []
     if stage == "again":
         groups = [unit for unit in state.first_units if any(i in state.open for i in unit)]
-    elif stage == "crop":
+    elif stage in ("alone", "crop"):
         groups = [(i,) for i in still_open]
     else:
         most = settings.max_marks if stage == "first" else settings.fewer_marks
@@ -136,7 +138,7 @@ def next_asks(
     return state, asks
 
 
-def _ask(stage: str, group: tuple[int, ...], state: ImageState) -> Ask:
+def _ask(stage: Stage, group: tuple[int, ...], state: ImageState) -> Ask:
     asked = tuple(i for i in group if i in state.open)
     reasons = tuple((group.index(i) + 1, state.open[i][0].reason) for i in asked if state.open[i])
     return Ask(stage, group, asked, reasons)

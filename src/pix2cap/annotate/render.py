@@ -119,9 +119,11 @@ def prepare_ask(
 ) -> PreparedAsk:
     """Word one request and compute its key, without drawing.
 
-    The key holds what decides the reply: hashes of picture and map, the render parameters, the prompt as
-    rendered, schema, model, sampling, and the round (0 unless failed segments are retried on purpose). A
-    model that reads no pictures is asked about an image id, so that id joins the key then.
+    The key holds what decides the reply and nothing else: hashes of picture and map, which segments are
+    drawn and cropped, the render parameters, the prompt as rendered, schema, model, sampling, and the round
+    (0 unless failed segments are retried on purpose). Two rungs that would send the same thing so have the
+    same key, and it is sent once. A model that reads no pictures is asked about an image id, which joins the
+    key then.
     """
     rows = loaded.facts.rows(ask)
     panoptic = loaded.facts.panoptic
@@ -135,15 +137,15 @@ def prepare_ask(
         language=settings.language,
         crops=crops,
         reasons=dict(ask.reasons),
-        stage="fewer" if ask.stage == "stronger" else ask.stage,  # type: ignore[arg-type]
+        stage=ask.stage,
     )
     model = settings.strong_model if ask.stage == "stronger" else settings.model
     content = {
         "picture": loaded.picture_sha256,
         "map": loaded.map_sha256,
         "drawn": ask.drawn,
-        "asked": ask.asked,
-        "stage": ask.stage,
+        "crops": crops,
+        "crop_only": ask.stage == "crop",
         "render": style.fingerprint(),
         "prompt": prompt,
         "schema": REPLY_SCHEMA,
