@@ -124,7 +124,7 @@ def test_the_ladder_ends_in_a_crop_and_then_in_failure(bench):
     assert status.segments.failed == status.segments.total == 4
     assert status.failed_reasons == {"missing": 4}
     stages = [stage for (stage,) in bench.sql("SELECT stage FROM requests ORDER BY at")]
-    assert Counter(stages) == Counter({"first": 1, "again": 1, "fewer": 1, "crop": 4})
+    assert Counter(stages) == Counter({"first": 1, "again": 1, "fewer": 1, "alone": 4, "crop": 4})
     crop = model.requests[-1]
     assert [part.label for part in crop.pictures] == ["crop 1"]
 

@@ -17,7 +17,7 @@ from pix2cap.vlm.unit import UnitRow
 if TYPE_CHECKING:
     from jinja2 import Template
 
-Stage = Literal["first", "again", "fewer", "crop", "stronger"]
+Stage = Literal["first", "again", "fewer", "alone", "crop", "stronger"]
 
 REPLY_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
