@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2cap.annotate import JobOptions, RunStatus, annotate, export_run
+from pix2cap.core import ImageRef
 from pix2cap.errors import UsageError
 from pix2cap.formats.coco_panoptic_write import write_coco_panoptic
 from pix2cap.report import report_dataset
@@ -56,10 +57,9 @@ def run_demo(out: str | Path, *, seed: int = 0, say: Callable[[str], None] | Non
     folder = Path(out)
     tell = say or (lambda _: None)
     _clear(folder)
-    items = demo_items(seed)
     sample = folder / "sample"
-    write_coco_panoptic(sample, items)
-    tell(f"{sample}: {len(items)} pictures with their masks, as COCO panoptic")
+    images = _write_sample(sample, seed)
+    tell(f"{sample}: {images} pictures with their masks, as COCO panoptic")
     options = JobOptions(images=sample / "images", masks=sample / "panoptic", model="describe")
     status = annotate(sample / "panoptic.json", folder / "run", options)
     counts = status.segments
@@ -73,6 +73,16 @@ def run_demo(out: str | Path, *, seed: int = 0, say: Callable[[str], None] | Non
     page = report_dataset(dataset, folder / "report.html", images=sample / "images")
     tell(f"{page}: open it in a browser, point at a segment, read its caption")
     return Demo(page, dataset, status, _next_commands(folder))
+
+
+def _write_sample(sample: Path, seed: int) -> int:
+    items = demo_items(seed)
+    coco = [
+        CocoItem(ImageRef(n, f"{name}.png", *panoptic.size_wh), panoptic, encode_png(rgb))
+        for n, (name, rgb, panoptic, _) in enumerate(items, start=1)
+    ]
+    write_coco_panoptic(sample, coco, categories=items[0][3])
+    return len(items)
 
 
 def _clear(folder: Path) -> None:
