@@ -17,6 +17,18 @@ _FEWEST_SAMPLES: Final = 12
 _ALONE: Final = 0.62
 _PAIR: Final = 0.27
 _TOGETHER: Final = 0.70
+_HUES: Final = frozenset({"red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink"})
+_EARTHY: Final = ("brown", "tan", "beige", "orange")
+_FAMILIES: Final = (
+    ("black", "gray", "white"),
+    (*_EARTHY, "yellow"),
+    ("red", "pink"),
+    ("green",),
+    ("blue", "turquoise"),
+    ("purple",),
+)
+"""Names that only light may tell apart; something is of many colours where three families take part."""
+_LUMA: Final = np.array([0.299, 0.587, 0.114])
 _COLORLESS: Final = 12
 """Largest minus smallest channel below which a picture counts as black and white."""
 _TINTED: Final = 15
@@ -29,12 +41,13 @@ class Colors:
 
     Args:
         kind: `one` (nearly all of it), `pair` (two of similar weight), `mostly` (one, with a little of
-            the second where there is one), `many` (no colour prevails), `none` (too few pixels).
+            the second where there is one), `partly` (a vivid colour covers a quarter or more), `many` (no
+            colour prevails), `tone` (only that it is light, dark or warm), `none` (nothing, or too few pixels).
         names: The colours meant, the commonest first, with `dark` or `light` where that is sure.
         shares: Share of each of `names`.
     """
 
-    kind: Literal["one", "pair", "mostly", "many", "none"]
+    kind: Literal["one", "pair", "mostly", "partly", "many", "tone", "none"]
     names: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
 
@@ -99,13 +112,26 @@ def _sum_up(names: NDArray[np.str_], pixels: NDArray[np.uint8]) -> Colors:
         return Colors("mostly", (top, second), (float(shares[0]), float(shares[1])))
     if shares[0] >= 0.52:
         return Colors("mostly", (top,), (float(shares[0]),))
-    if shares[0] < 0.34 and int((shares >= 0.08).sum()) >= 4:
+    by_name = dict(zip((str(name) for name in found[order]), shares.tolist(), strict=True))
+    if sum(sum(by_name.get(name, 0.0) for name in family) >= 0.13 for family in _FAMILIES) >= 3:
         return Colors("many")
+    earthy = sum(by_name.get(name, 0.0) for name in _EARTHY)
+    if earthy >= 0.7:
+        return Colors("tone", ("in warm brownish tones",), (earthy,))
+    for place in order[:3]:
+        if str(found[place]) in _HUES and counts[place] >= 0.24 * len(names):
+            return Colors("partly", (str(found[place]),), (float(counts[place] / len(names)),))
+    light = pixels.astype(np.float64) @ _LUMA
+    for tone, agree in (("light in tone", (light > 165).mean()), ("dark in tone", (light < 75).mean())):
+        if agree >= 0.75:
+            return Colors("tone", (tone,), (float(agree),))
     return Colors("none")
 
 
 def _as_tone(colors: Colors) -> Colors:
     """In a black-and-white picture a gray says nothing of the thing's colour, only how light it is."""
+    if colors.kind == "tone":
+        return colors
     tone = {"black": "dark", "dark gray": "dark", "white": "pale", "light gray": "pale"}.get(
         colors.names[0] if colors.kind == "one" else ""
     )

@@ -57,7 +57,8 @@ _SPECIAL: Final[dict[str, str]] = {
 }
 _MASS: Final = word_set(
     """broccoli fruit gravel sand snow water grass dirt paper food cardboard sky sea lighting netting
-    furniture clothing mud ice hair fog wood metal plastic concrete straw moss vegetation foliage ground"""
+    furniture clothing mud ice hair fog wood metal plastic concrete straw moss vegetation foliage ground
+    coffee tea milk juice soup rice bread meat cheese"""
 )
 _MANY: Final = frozenset({"skis", "scissors", "stairs", "people"})
 _PLURALS: Final = {

@@ -85,6 +85,12 @@ def color_clause(look: Look, choose: Chooser) -> str:
         return choose.pick(("mostly {}", "largely {}")).format(*colors.names)
     if colors.kind == "pair":
         return choose.pick(("{} and {} in color", "colored {} and {}")).format(*colors.names)
+    if colors.kind == "partly":
+        return choose.pick(("partly {}", "with a good deal of {} on {}")).format(
+            colors.names[0], "it" if look.noun.verb == "is" else "them"
+        )
+    if colors.kind == "tone":
+        return colors.names[0]
     if colors.kind == "one" and colors.names[0] in ("dark", "pale", "very dark"):
         return f"{colors.names[0]} nearly all over"
     if colors.kind == "one":

@@ -166,10 +166,15 @@ def _tail(
     return tuple(phrase for phrase in tail if phrase)
 
 
+def _seen(parts: _Parts) -> str:
+    """A verb that the relation can follow."""
+    return "can be seen" if parts.relation.startswith("with ") else parts.be
+
+
 def _plan_subject_first(parts: _Parts, choose: Chooser) -> tuple[str, str]:
     """`A brown horse is in the center, just above the grass`."""
     if not parts.place:
-        return f"{parts.subject} {parts.be} {parts.relation or 'in plain view'}", ""
+        return f"{parts.subject} {_seen(parts)} {parts.relation or 'in plain view'}", ""
     text = f"{parts.subject} {parts.verb} {parts.place}"
     return (f"{text}, {parts.relation}" if parts.relation else text), ""
 
@@ -180,7 +185,7 @@ def _plan_place_first(parts: _Parts, choose: Chooser) -> tuple[str, str]:
         return f"{parts.place}, {parts.subject} can be seen", ""
     if "," not in parts.place and choose.chance(35):
         return f"{parts.place} {parts.be} {parts.subject}, {parts.relation}", ""
-    return f"{parts.place}, {parts.subject} {choose.pick((parts.be, 'can be seen'))} {parts.relation}", ""
+    return f"{parts.place}, {parts.subject} {choose.pick((_seen(parts), 'can be seen'))} {parts.relation}", ""
 
 
 def _plan_there(parts: _Parts, choose: Chooser) -> tuple[str, str]:
@@ -199,5 +204,6 @@ def _plan_relation_first(parts: _Parts, choose: Chooser) -> tuple[str, str]:
 def _plan_apposition(parts: _Parts, choose: Chooser) -> tuple[str, str]:
     """`This brown horse, upright, is in the center, just above the grass`."""
     fact = parts.tail[0]
-    text = f"{parts.demonstrative}, {fact}, {parts.be} {parts.place or parts.relation or 'in plain view'}"
+    verb = parts.be if parts.place else _seen(parts)
+    text = f"{parts.demonstrative}, {fact}, {verb} {parts.place or parts.relation or 'in plain view'}"
     return (f"{text}, {parts.relation}" if parts.place and parts.relation else text), fact
