@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pix2cap.annotate import JobOptions, RunStatus, annotate, export_run
 from pix2cap.core import ImageRef
+from pix2cap.draw.encode import encode_png
 from pix2cap.errors import UsageError
-from pix2cap.formats.coco_panoptic_write import write_coco_panoptic
+from pix2cap.formats.coco_panoptic_write import CocoItem, write_coco_panoptic
 from pix2cap.report import report_dataset
 from pix2cap.scenes.photos import demo_items
 
