@@ -41,6 +41,11 @@ class Describer:
         """None: nothing leaves the machine."""
         return
 
+    @property
+    def reads_pictures(self) -> bool:
+        """False: it reads the unit's pixels and map, so nothing need be drawn or encoded for it."""
+        return False
+
     async def ask(self, request: CaptionRequest) -> Reply:
         """Describe the rows of `request.unit` as the JSON that the prompt asks of any model.
 
