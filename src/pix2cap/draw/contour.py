@@ -21,6 +21,8 @@ HALO: Rgb = (0, 0, 0)
 
 # A segment whose mean half-width is below this many times its contour's is framed from outside.
 _SLIM = 2.5
+# Up to this share of the picture its frame lies even over larger slim segments (a player before a net).
+_TINY_SHARE = 0.01
 
 
 def _square(radius: int) -> NDArray[np.uint8]:
@@ -88,9 +90,11 @@ def paint_contours(
     halo = cv2.bitwise_or(cv2.bitwise_and(_near_border(index, line + 2), inside), border)
     painted = cv2.bitwise_and(cv2.dilate(core, _square(2)), halo)
     slim = _slim(index, border, line, areas)
-    if len(slim):
-        window = _around([boxes_xyxy[i - 1] for i in slim], line + 3, index.shape)
-        _frame_slim(index[window], slim, line, number[window], painted[window])
+    tiny = {i for i in slim if areas[i - 1] <= _TINY_SHARE * index.size}
+    for some in ([i for i in slim if i not in tiny], sorted(tiny)):
+        if some:
+            window = _around([boxes_xyxy[i - 1] for i in some], line + 3, index.shape)
+            _frame_slim(index[window], some, line, number[window], painted[window])
     table = np.empty((len(colors) + 1, 3), np.uint8)
     table[0], table[1:] = HALO, colors
     cv2.copyTo(_look_up(table, number), painted, canvas)

@@ -134,7 +134,7 @@ def drawing_scale(size_wh: tuple[int, int], style: MarkStyle) -> float:
         return style.max_long_side / long
     if short >= style.enlarge_below:
         return 1.0
-    return max(1.0, min(style.enlarge_to / short, style.max_enlarge, style.max_long_side / long))
+    return max(1.0, min(style.enlarge_to / short, style.max_enlarge, style.max_enlarged_side / long))
 
 
 def _check(rgb: NDArray[Any], panoptic: PanopticMap, segment_ids: Sequence[int]) -> None:
@@ -309,7 +309,7 @@ def _finish(
 ) -> MarkedPicture:
     """Margin where needed, then all leaders, then all labels, so that no line crosses a number."""
     canvas = _add_margin(canvas, placement)
-    width = max(1, round(unit))
+    width = max(2, round(1.5 * unit))
     drawn = [
         (label, height, number)
         for number, labels in enumerate(placement.labels, 1)

@@ -23,7 +23,8 @@ class MarkStyle:
         enlarge_below: A picture with a shorter short side is enlarged first.
         enlarge_to: The short side it gets.
         max_enlarge: Largest factor of enlargement.
-        max_long_side: A longer picture is reduced first, and none is enlarged beyond it.
+        max_enlarged_side: No picture is enlarged beyond this long side.
+        max_long_side: A longer picture is reduced first.
         contour_px: Width of the coloured line, without its halo.
         label_px: Height of a label.
         compact_label_px: Height of a label where the normal one finds no place.
@@ -36,6 +37,7 @@ class MarkStyle:
     enlarge_below: int = 400
     enlarge_to: int = 480
     max_enlarge: float = 4.0
+    max_enlarged_side: int = 1024
     max_long_side: int = 2048
     contour_px: int = 2
     label_px: int = 20
