@@ -22,7 +22,7 @@ Size = tuple[int, int]
 Rgb = NDArray[np.uint8]
 
 # Only these: Pillow would otherwise hand PostScript to Ghostscript.
-_PILLOW_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+_PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
 _EXIF_ORIENTATION = 0x0112
 _BENIGN_JPEG_WARNING = "before marker 0xd9"
 """Stray bytes before the end marker: every pixel was decoded."""
@@ -146,7 +146,7 @@ def _orientation(data: bytes) -> int:
     if b"Exif\x00\x00" not in data[:65536]:
         return 1
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "MPO")) as image:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # A damaged EXIF block says nothing of the pixels, which were decoded.
         return 1
