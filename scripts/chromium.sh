@@ -18,7 +18,8 @@ else
         rm -f "$log"
         exit 0
     fi
-    reason="apt-get could not: $(grep -v '^$' "$log" | tail -n 1)"
+    said=$(grep -v '^$' "$log" | tail -n 1)
+    reason="apt-get could not: ${said:-it said nothing}"
     rm -f "$log"
 fi
 echo "No Chromium here and it cannot be installed ($reason): the browser tests will be skipped."
