@@ -155,6 +155,11 @@ def test_a_report_without_pictures_or_captions_is_a_page(tmp_path: Path) -> None
         ("cost_usd", 0, "<dt>cost</dt><dd>$0.00</dd>"),
         ("input_tokens", 1234567, "<dt>input tokens</dt><dd>1,234,567</dd>"),
         ("prompt", "marks v1", "<dt>prompt</dt><dd>marks v1</dd>"),
+        (
+            "prompt",
+            "v1 sha256:" + "0123456789ab" + "c" * 52,
+            f'<dd title="v1 sha256:0123456789ab{"c" * 52}">v1 sha256:0123456789ab…</dd>',
+        ),
         ("temperature", 0.2, "<dt>temperature</dt><dd>0.2</dd>"),
     ],
 )

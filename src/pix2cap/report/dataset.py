@@ -89,7 +89,7 @@ def _facts(manifest: dict[str, Any]) -> dict[str, Fact]:
     spend = manifest.get("spend") or {}
     facts |= {key: value for key, value in spend.items() if isinstance(value, str | int | float | None)}
     if manifest.get("created_at"):
-        facts["created"] = manifest["created_at"]
+        facts["created"] = manifest["created_at"].replace("T", " ").replace("+00:00", " UTC")
     version = (manifest.get("software") or {}).get("pix2cap")
     if version:
         facts["software"] = f"pix2cap {version}"

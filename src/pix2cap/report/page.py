@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ Fact = str | int | float | None
 MAX_ITEMS = 500
 _CHUNK_CHARS = 1 << 20
 _GREY = 128
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _SCRIPTS = ("cards.js", "paint.js", "pointing.js", "controls.js")
 
 
@@ -153,7 +155,10 @@ def _head(
     script, style = _script(), _package_text("report.css")
     return {
         "title": title,
-        "facts": [(_label(key), _shown(key, value)) for key, value in facts.items()],
+        "facts": [
+            (_label(key), _DIGEST.sub(r"\1…", shown), shown)
+            for key, shown in ((key, _shown(key, value)) for key, value in facts.items())
+        ],
         "notes": list(notes),
         "language": language,
         "tally": tally,
