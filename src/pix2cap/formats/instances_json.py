@@ -28,7 +28,7 @@ def id_map_to_rles(id_map: NDArray[np.uint32]) -> dict[int, dict[str, Any]]:
 
     Example:
         >>> id_map_to_rles(np.array([[5, 5], [0, 5]], np.uint32))
-        {5: {'size': [2, 2], 'counts': '0112'}}
+        {5: {'size': [2, 2], 'counts': '0111'}}
     """
     height, width = id_map.shape
     flat = id_map.T.reshape(-1)

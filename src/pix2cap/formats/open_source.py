@@ -127,4 +127,3 @@ def _masks_beside(path: Path) -> Path:
         got = f"no {path.stem}/ or {path.stem}.zip beside it; name the folder with --masks"
         raise bad_file(path.name, Finding.MISSING_FILE, expected="the masks of a COCO panoptic JSON", got=got)
     return found
-
