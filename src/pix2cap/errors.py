@@ -80,7 +80,21 @@ class ModelUnavailable(ModelError):
 
 
 class ModelRejected(ModelError):
-    """The endpoint refused for good: key, model name or request shape are wrong."""
+    """The endpoint refused for good: key, model name or request shape are wrong.
+
+    Args:
+        message: The endpoint's own words and what to do.
+        status: The HTTP status, where there was one.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def concerns_one_request(self) -> bool:
+        """True where another request may be taken: this one is too large, or of a shape refused."""
+        return self.status in (400, 413, 422)
 
 
 class BudgetReached(Pix2CapError):

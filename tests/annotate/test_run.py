@@ -191,6 +191,16 @@ def test_a_rejection_stops_at_once(bench):
     assert bench.sql("SELECT count(*) FROM replies") == [(0,)]
 
 
+def test_one_request_too_large_fails_its_segments_not_the_run(bench):
+    def script(request):
+        is_second = request.unit.image.image_id == 2
+        return ModelRejected("413 too large", status=413) if is_second else reply_json(request)
+
+    status = bench.run(ScriptedModel(script), concurrency=1)
+    assert status.failed_reasons == {"rejected: http 413": 4}
+    assert (status.segments.captioned, status.segments.pending) == (8, 0)
+
+
 def test_the_budget_stops_before_it_is_exceeded_and_more_money_goes_on(tmp_path):
     bench = Bench(tmp_path, n_images=8)
     # One request can cost at most about $0.03 here (2048 tokens out), and does cost $0.002.

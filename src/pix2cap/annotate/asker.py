@@ -67,6 +67,7 @@ class Asker:
         self.budget = budget
         self.stop = stop
         self.sent = 0
+        self.replies = 0
         self.recalled = 0
         self._in_flight: dict[str, asyncio.Future[Answer]] = {}
         self._failures = 0
@@ -154,6 +155,12 @@ class Asker:
         except ModelUnavailable as error:
             self._count_failure(error)
             return ReplyRecord(request.key, None, error=f"transport: {error.reason}")
+        except ModelRejected as error:
+            # Where others were taken, one picture too large for the endpoint is no reason to stop.
+            if not (error.concerns_one_request and self.replies):
+                raise
+            return ReplyRecord(request.key, None, error=f"rejected: http {error.status}")
+        self.replies += 1
         self._failures = 0
         cost = cost_usd(priced.price, reply.usage)
         if cost is None and priced.price is not None:

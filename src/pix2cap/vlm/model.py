@@ -104,6 +104,11 @@ class CaptionModel(Protocol):
         """The remote host that gets the pictures, None where nothing leaves the machine."""
         ...
 
+    @property
+    def reads_pictures(self) -> bool:
+        """False for a model that answers from `request.unit` alone, so that nothing need be drawn for it."""
+        ...
+
     async def ask(self, request: CaptionRequest) -> Reply:
         """Answer one request; retries of passing faults happen inside.
 

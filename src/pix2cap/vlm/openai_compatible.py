@@ -285,7 +285,7 @@ class OpenAICompatible:
         said = f"{self.host} answered HTTP {status} for model {self._model!r}: {message}"
         if (status in _PASSING or status >= 500) and status not in _FINAL_5XX and not error.is_out_of_quota:
             raise PassingError(said, reason=f"http {status}", retry_after_s=retry_after_s(headers))
-        raise ModelRejected(f"{said.rstrip('.')}. {_next_step(status, error, self._endpoint)}")
+        raise ModelRejected(f"{said.rstrip('.')}. {_next_step(status, error, self._endpoint)}", status=status)
 
     def _unavailable(self, fault: PassingError, tries: int) -> ModelUnavailable:
         times = "once" if tries == 1 else f"{tries} times"

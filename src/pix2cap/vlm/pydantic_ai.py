@@ -197,7 +197,10 @@ class PydanticAI:
             wait_s = getattr(error, "retry_after", None)
             return PassingError(said, reason=f"http {status}", retry_after_s=wait_s)
         if isinstance(status, int) or is_final:
-            return ModelRejected(f"{said}. Check the model's name, the vendor's key and its limits.")
+            return ModelRejected(
+                f"{said}. Check the model's name, the vendor's key and its limits.",
+                status=status if isinstance(status, int) else None,
+            )
         if kinds & {"ModelTimeoutError", "ModelRequestTimeout"}:
             return PassingError(said, reason="time-out")
         unreachable = getattr(error, "phase", None) == "connect"
