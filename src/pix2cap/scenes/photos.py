@@ -99,9 +99,9 @@ def _read(file_name: str, size_wh: tuple[int, int]) -> NDArray[np.uint8]:
             f"{file_name}: expected it among the data of the installed scikit-image, got {error};"
             " reinstall scikit-image from its wheel"
         ) from error
-    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    got = None if decoded is None else (decoded.shape[1], decoded.shape[0])
-    if got != size_wh:
+    decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if decoded is None or (decoded.shape[1], decoded.shape[0]) != size_wh:
+        got = "no picture" if decoded is None else (decoded.shape[1], decoded.shape[0])
         raise InputError(f"{file_name} of scikit-image: expected {size_wh} (width, height), got {got}")
     rgb: NDArray[np.uint8] = np.ascontiguousarray(decoded[..., ::-1])
     return rgb

@@ -22,7 +22,7 @@ _SUB: Final = 4
 """Samples a pixel along each axis."""
 _SHIFT: Final = 4
 """Fractional bits of the polygon corners that OpenCV fills."""
-_SMALLEST_TEXTURED_PX: Final = 9
+_SMALLEST_TEXTURED_PX: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def _pattern(look: ObjectLook, dx: NDArray[np.float32], dy: NDArray[np.float32])
     turn = math.radians(look.tilt + (45 if look.texture == "striped" else 0))
     cos, sin = (np.float32(round(f(turn) * 4096) / 4096) for f in (math.cos, math.sin))
     u, v = dx * cos + dy * sin, dy * cos - dx * sin
-    period = np.float32(max(4.0, round(look.radius * 16) / 16 * 0.44))
+    period = np.float32(max(5.5, round(look.radius * 16) / 16 * 0.44))
     if look.texture == "striped":
         return _band(u, period, 0.40)
     if look.texture == "zigzag":

@@ -42,7 +42,7 @@ class Colors:
     Args:
         kind: `one` (nearly all of it), `pair` (two of similar weight), `mostly` (one, with a little of
             the second where there is one), `partly` (a vivid colour covers a quarter or more), `many` (no
-            colour prevails), `tone` (only that it is light, dark or warm), `none` (nothing, or too few pixels).
+            colour prevails), `tone` (light, dark or warm, no more), `none` (nothing, or too few pixels).
         names: The colours meant, the commonest first, with `dark` or `light` where that is sure.
         shares: Share of each of `names`.
     """
@@ -122,7 +122,7 @@ def _sum_up(names: NDArray[np.str_], pixels: NDArray[np.uint8]) -> Colors:
         if str(found[place]) in _HUES and counts[place] >= 0.24 * len(names):
             return Colors("partly", (str(found[place]),), (float(counts[place] / len(names)),))
     light = pixels.astype(np.float64) @ _LUMA
-    for tone, agree in (("light in tone", (light > 165).mean()), ("dark in tone", (light < 75).mean())):
+    for tone, agree in (("pale in tone", (light > 165).mean()), ("dark in tone", (light < 75).mean())):
         if agree >= 0.75:
             return Colors("tone", (tone,), (float(agree),))
     return Colors("none")

@@ -53,14 +53,14 @@ _SPECIAL: Final[dict[str, str]] = {
     "tree-merged": "trees",
     "rock-merged": "rocks",
     "mountain-merged": "mountains",
-    "light": "lighting",
+    "light": "lights",
 }
 _MASS: Final = word_set(
-    """broccoli fruit gravel sand snow water grass dirt paper food cardboard sky sea lighting netting
+    """broccoli fruit gravel sand snow water grass dirt paper food cardboard sky sea netting
     furniture clothing mud ice hair fog wood metal plastic concrete straw moss vegetation foliage ground
     coffee tea milk juice soup rice bread meat cheese"""
 )
-_MANY: Final = frozenset({"skis", "scissors", "stairs", "people"})
+_MANY: Final = frozenset({"skis", "scissors", "stairs", "people", "lights"})
 _PLURALS: Final = {
     "person": "people",
     "sheep": "sheep",

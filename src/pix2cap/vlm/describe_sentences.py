@@ -25,7 +25,7 @@ from pix2cap.vlm.describe_relations import relations_of
 _MOST_WORDS: Final = 27
 _ALIKE: Final = 0.8
 _VARIANTS: Final = 8
-_VERBS: Final = {"is": ("is", "is", "can be seen", "appears"), "are": ("are", "are", "can be seen", "appear")}
+_VERBS: Final = {"is": ("is", "is", "is visible", "appears"), "are": ("are", "are", "are visible", "appear")}
 _REACHING: Final = {"is": ("stretches", "extends", "runs"), "are": ("stretch", "extend", "run")}
 _LEADING: Final = (
     "just",
@@ -39,6 +39,8 @@ _LEADING: Final = (
     "near",
 )
 """Beginnings of relations that read well at the head of a sentence."""
+_HEARD_ONCE: Final = ("touching", "mostly", "largely", "reaching", "next", "beside", "partly")
+"""Beginnings that jingle when two phrases of a sentence share one."""
 
 
 def write_captions(looks: Mapping[int, Look], key: str) -> dict[int, str]:
@@ -114,7 +116,8 @@ def _write(look: Look, looks: Mapping[int, Look], choose: Chooser) -> str:
         words = len(text.split())
         if words >= target:
             break
-        if phrase != used and words + len(phrase.split()) <= _MOST_WORDS:
+        jingles = phrase.split()[0] in _HEARD_ONCE and f" {phrase.split()[0]} " in f" {text.lower()} "
+        if phrase != used and not jingles and words + len(phrase.split()) <= _MOST_WORDS:
             text += f", {phrase}"
     return f"{text[0].upper()}{text[1:]}."
 
@@ -161,31 +164,35 @@ def _tail(
         *extras[start:],
         *extras[:start],
         *relations[1:],
-        "" if is_large else size_phrase(look),
+        "" if is_large else size_phrase(look) or "taking up a modest part of the view",
     ]
     return tuple(phrase for phrase in tail if phrase)
 
 
-def _seen(parts: _Parts) -> str:
+def _seen(parts: _Parts, choose: Chooser) -> str:
     """A verb that the relation can follow."""
-    return "can be seen" if parts.relation.startswith("with ") else parts.be
+    if parts.relation.startswith("with "):
+        return f"{parts.be} seen"
+    if parts.relation.startswith(("seen", "mostly", "largely", "wholly", "surrounded")):
+        return parts.be
+    return choose.pick((parts.be, f"{parts.be} visible"))
 
 
 def _plan_subject_first(parts: _Parts, choose: Chooser) -> tuple[str, str]:
     """`A brown horse is in the center, just above the grass`."""
     if not parts.place:
-        return f"{parts.subject} {_seen(parts)} {parts.relation or 'in plain view'}", ""
+        return f"{parts.subject} {_seen(parts, choose)} {parts.relation or 'in plain view'}", ""
     text = f"{parts.subject} {parts.verb} {parts.place}"
     return (f"{text}, {parts.relation}" if parts.relation else text), ""
 
 
 def _plan_place_first(parts: _Parts, choose: Chooser) -> tuple[str, str]:
-    """`In the center, a brown horse can be seen just above the grass`."""
+    """`In the center, a brown horse is visible just above the grass`."""
     if not parts.relation:
-        return f"{parts.place}, {parts.subject} can be seen", ""
-    if "," not in parts.place and choose.chance(35):
+        return f"{parts.place}, {parts.subject} {parts.be} visible", ""
+    if not parts.is_ranked and not parts.place.endswith(("scene", "across")) and choose.chance(40):
         return f"{parts.place} {parts.be} {parts.subject}, {parts.relation}", ""
-    return f"{parts.place}, {parts.subject} {choose.pick((_seen(parts), 'can be seen'))} {parts.relation}", ""
+    return f"{parts.place}, {parts.subject} {_seen(parts, choose)} {parts.relation}", ""
 
 
 def _plan_there(parts: _Parts, choose: Chooser) -> tuple[str, str]:
@@ -204,6 +211,6 @@ def _plan_relation_first(parts: _Parts, choose: Chooser) -> tuple[str, str]:
 def _plan_apposition(parts: _Parts, choose: Chooser) -> tuple[str, str]:
     """`This brown horse, upright, is in the center, just above the grass`."""
     fact = parts.tail[0]
-    verb = parts.be if parts.place else _seen(parts)
+    verb = parts.be if parts.place else _seen(parts, choose)
     text = f"{parts.demonstrative}, {fact}, {verb} {parts.place or parts.relation or 'in plain view'}"
     return (f"{text}, {parts.relation}" if parts.place and parts.relation else text), fact
