@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pix2cap.core import CaptionedImage, CaptionSource, Category
 from pix2cap.formats.published import Published
 
-ROWS_A_GROUP = 20_000
+ROWS_A_GROUP = 5_000
 
 SCHEMA = pa.schema(
     [
