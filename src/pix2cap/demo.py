@@ -71,7 +71,12 @@ def run_demo(out: str | Path, *, seed: int = 0, say: Callable[[str], None] | Non
     dataset = folder / "dataset"
     export_run(folder / "run", dataset)
     tell(f"{dataset}: panoptic.json with a description per segment, masks, Parquet, instances, card")
-    page = report_dataset(dataset, folder / "report.html", images=sample / "images")
+    page = report_dataset(
+        dataset,
+        folder / "report.html",
+        images=sample / "images",
+        title="pix2cap: a caption for every segment",
+    )
     tell(f"{page}: open it in a browser, point at a segment, read its caption")
     return Demo(page, dataset, status, _next_commands(folder))
 

@@ -11,10 +11,11 @@ from collections import Counter
 import pytest
 
 from pix2cap.annotate.asker import PricedModel
+from pix2cap.annotate.image_work import RunOptions
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal
 from pix2cap.annotate.lock import run_lock
 from pix2cap.annotate.prompt import load_prompt
-from pix2cap.annotate.run import RunOptions, run_annotation
+from pix2cap.annotate.run import run_annotation
 from pix2cap.annotate.settings import AnnotateSettings, RunConfig, SourcePaths
 from pix2cap.annotate.status import read_status
 from pix2cap.errors import BudgetReached, ModelRejected, ModelUnavailable, RunLocked, RunMismatch, UsageError

@@ -1,9 +1,9 @@
 """The pipeline: plan, prompt, ask, parse, check, ask again, journal, export.
 
-    from pix2cap.annotate import JobOptions, annotate, export_run
-    options = JobOptions(images="val2017", masks="panoptic_val2017", model="describe")
-    status = annotate("panoptic_val.json", "run", options)
-    export_run("run", "dataset")
+from pix2cap.annotate import JobOptions, annotate, export_run
+options = JobOptions(images="val2017", masks="panoptic_val2017", model="describe")
+status = annotate("panoptic_val.json", "run", options)
+export_run("run", "dataset")
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pix2cap.annotate.export import export_run
     from pix2cap.annotate.job import JobOptions, annotate, plan, preview
-    from pix2cap.annotate.run import Progress
+    from pix2cap.annotate.image_work import Progress
     from pix2cap.annotate.status import RunStatus, read_status
 
 _HOMES = {
     "JobOptions": "job",
-    "Progress": "run",
+    "Progress": "image_work",
     "RunStatus": "status",
     "annotate": "job",
     "export_run": "export",

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2cap.annotate.asker import PricedModel
+from pix2cap.annotate.image_work import Progress, RunOptions
 from pix2cap.annotate.plan import Plan, plan_source
 from pix2cap.annotate.preview import Preview, preview_image
 from pix2cap.annotate.prompt import PromptTemplate, load_prompt
-from pix2cap.annotate.run import Progress, RunOptions, run_annotation
+from pix2cap.annotate.run import run_annotation
 from pix2cap.annotate.settings import AnnotateSettings, RunConfig, SourcePaths
 from pix2cap.annotate.status import RunStatus
 from pix2cap.formats.open_source import open_source

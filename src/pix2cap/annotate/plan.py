@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pix2cap.annotate import ladder
@@ -95,48 +95,62 @@ def plan_source(
     sample = list(image_ids)[::step]
     scale = len(image_ids) / len(sample) if sample else 1.0
     style = RenderStyle.of(settings)
-    total, requests, segments, crowd = TokenEstimate(0, 0, 0, 0), 0, 0, 0
-    refusals: list[str] = []
+    counted = _Counted()
     for image_id in sample:
         try:
             loaded = LoadedImage(source, source.entry(image_id))
         except ImageRefused as error:
-            refusals.append(f"refused: {error}")
+            counted.refusals.append(f"refused: {error}")
             continue
-        panoptic = loaded.facts.panoptic
         _, asks = ladder.next_asks(ladder.start(loaded.facts), loaded.facts, settings)
-        requests += len(asks)
-        segments += sum(len(ask.asked) for ask in asks)
-        crowd += sum(segment.is_crowd for segment in panoptic.segments)
+        counted.requests += len(asks)
+        counted.segments += sum(len(ask.asked) for ask in asks)
+        counted.crowd += sum(segment.is_crowd for segment in loaded.facts.panoptic.segments)
         if model.model.reads_pictures:
-            total = total + _tokens(loaded, asks, settings, template, style, model)
-    sampled = step > 1
-    scaled = TokenEstimate(*(round(n * scale) for n in asdict(total).values()))
-    notes = list(refusals[:10])
-    if len(refusals) > 10:
-        notes.append(f"and {len(refusals) - 10} more refused; `pix2cap dataset validate` lists every problem")
-    if sampled:
+            counted.tokens = counted.tokens + _tokens(loaded, asks, settings, template, style, model)
+    notes = counted.notes(model)
+    if step > 1:
         notes.append(f"estimated from {len(sample)} of {len(image_ids)} images")
-    if model.price is None:
-        notes.append(f"the price of {model.model.name} is unknown; --price-in and --price-out tell it")
-    refused = round(len(refusals) * scale)
+    refused = round(len(counted.refusals) * scale)
+    tokens = TokenEstimate(*(round(n * scale) for n in asdict(counted.tokens).values()))
     return Plan(
         images=len(image_ids) - refused,
         refused=refused,
-        segments=round(segments * scale),
-        crowd=round(crowd * scale),
-        requests=round(requests * scale),
-        input_tokens=scaled.input_high,
-        output_tokens=scaled.output_high,
+        segments=round(counted.segments * scale),
+        crowd=round(counted.crowd * scale),
+        requests=round(counted.requests * scale),
+        input_tokens=tokens.input_high,
+        output_tokens=tokens.output_high,
         tokens={
-            "input": Range(scaled.input_low, scaled.input_high),
-            "output": Range(scaled.output_low, scaled.output_high),
+            "input": Range(tokens.input_low, tokens.input_high),
+            "output": Range(tokens.output_low, tokens.output_high),
         },
-        cost_usd=_cost(scaled, model.price),
+        cost_usd=_cost(tokens, model.price),
         host=model.model.host,
-        sampled=sampled,
+        sampled=step > 1,
         notes=tuple(notes),
     )
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What was counted over the sample."""
+
+    requests: int = 0
+    segments: int = 0
+    crowd: int = 0
+    tokens: TokenEstimate = field(default_factory=lambda: TokenEstimate(0, 0, 0, 0))
+    refusals: list[str] = field(default_factory=list)
+
+    def notes(self, model: PricedModel) -> list[str]:
+        """What a person should know beside the numbers."""
+        notes = self.refusals[:10]
+        if len(self.refusals) > 10:
+            more = len(self.refusals) - 10
+            notes.append(f"and {more} more refused; `pix2cap dataset validate` lists every problem")
+        if model.price is None:
+            notes.append(f"the price of {model.model.name} is unknown; --price-in and --price-out tell it")
+        return notes
 
 
 def _tokens(

@@ -78,39 +78,45 @@ def preview_image(
     loaded, style = LoadedImage(source, entry), RenderStyle.of(settings)
     out.mkdir(parents=True, exist_ok=True)
     _, asks = ladder.next_asks(ladder.start(loaded.facts), loaded.facts, settings)
-    shown = []
-    for number, ask in enumerate(asks, start=1):
-        prepared = prepare_ask(
-            loaded,
-            ask,
-            template=template,
-            settings=settings,
-            style=style,
-            round_number=0,
-            reads_pictures=True,
-        )
-        parts = draw_parts(loaded, prepared, style)
-        files = [f"{image_id}-{number}-prompt.txt"]
-        (out / files[0]).write_text(prepared.prompt, "utf-8")
-        for part in parts:
-            files.append(f"{image_id}-{number}-{part.label.replace(' ', '-')}{_SUFFIX[part.media_type]}")
-            (out / files[-1]).write_bytes(part.data)
-        sizes = picture_sizes(loaded, [prepared], style)
-        estimate = estimate_tokens(
-            len(prepared.prompt), sizes, len(prepared.rows), model_name=model.model.name
-        )
-        cost = estimate.cost_usd(model.price)
-        shown.append(
-            PreviewedRequest(
-                tuple(files),
-                len(prepared.rows),
-                sum(len(part.data) for part in parts),
-                Range(estimate.input_low, estimate.input_high),
-                Range(None, None) if cost is None else Range(*cost),
-                prepared.key,
-            )
-        )
+    shown = [
+        _write_request(loaded, n, ask, out, model=model, settings=settings, template=template, style=style)
+        for n, ask in enumerate(asks, start=1)
+    ]
     return Preview(image_id, str(out), tuple(shown), _total([request.cost_usd for request in shown]))
+
+
+def _write_request(
+    loaded: LoadedImage,
+    number: int,
+    ask: ladder.Ask,
+    out: Path,
+    *,
+    model: PricedModel,
+    settings: AnnotateSettings,
+    template: PromptTemplate,
+    style: RenderStyle,
+) -> PreviewedRequest:
+    prepared = prepare_ask(
+        loaded, ask, template=template, settings=settings, style=style, round_number=0, reads_pictures=True
+    )
+    parts = draw_parts(loaded, prepared, style)
+    stem = f"{loaded.image.image_id}-{number}"
+    files = [f"{stem}-prompt.txt"]
+    (out / files[0]).write_text(prepared.prompt, "utf-8")
+    for part in parts:
+        files.append(f"{stem}-{part.label.replace(' ', '-')}{_SUFFIX[part.media_type]}")
+        (out / files[-1]).write_bytes(part.data)
+    sizes = picture_sizes(loaded, [prepared], style)
+    estimate = estimate_tokens(len(prepared.prompt), sizes, len(prepared.rows), model_name=model.model.name)
+    cost = estimate.cost_usd(model.price)
+    return PreviewedRequest(
+        tuple(files),
+        len(prepared.rows),
+        sum(len(part.data) for part in parts),
+        Range(estimate.input_low, estimate.input_high),
+        Range(None, None) if cost is None else Range(*cost),
+        prepared.key,
+    )
 
 
 def _total(costs: list[Range]) -> Range:

@@ -6,102 +6,23 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
-from pix2cap.annotate import ladder
-from pix2cap.annotate.asker import Asker, PricedModel, StoppedError, StopSignal
+from pix2cap.annotate.asker import Asker, PricedModel, StopSignal
 from pix2cap.annotate.budget import Budget
 from pix2cap.annotate.events import EventLog
-from pix2cap.annotate.journal import JOURNAL_NAME, Journal, Outcome
+from pix2cap.annotate.image_work import RunOptions, Session, work_image
+from pix2cap.annotate.journal import JOURNAL_NAME, Journal
 from pix2cap.annotate.lock import run_lock
-from pix2cap.annotate.plan import high_cost_usd
-from pix2cap.annotate.prompt import REPLY_SCHEMA, PromptTemplate
-from pix2cap.annotate.render import (
-    LoadedImage,
-    PreparedAsk,
-    RenderStyle,
-    draw_parts,
-    picture_sizes,
-    prepare_ask,
-)
-from pix2cap.annotate.rules import rules_version
-from pix2cap.annotate.settings import AnnotateSettings, RunConfig
+from pix2cap.annotate.prompt import PromptTemplate
+from pix2cap.annotate.render import RenderStyle
+from pix2cap.annotate.settings import RunConfig
 from pix2cap.annotate.status import RunStatus, read_status
-from pix2cap.core import CaptionStatus
-from pix2cap.errors import ImageRefused, Pix2CapError, UsageError
-from pix2cap.formats.source import Source, SourceImage
-from pix2cap.vlm.model import CaptionRequest, PicturePart
-from pix2cap.vlm.unit import Unit
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a session is, told after every image.
-
-    Args:
-        images_done: Images settled or refused in this session, those found settled included.
-        images: Images in the scope.
-        captioned: Segments captioned in this session.
-        requests: Requests sent in this session.
-        spent_usd: Spent on the whole run; None where the price is unknown.
-    """
-
-    images_done: int
-    images: int
-    captioned: int
-    requests: int
-    spent_usd: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What may differ from session to session of one run.
-
-    Args:
-        concurrency: Images worked on at a time.
-        max_cost_usd: Budget of the whole run, earlier sessions included.
-        limit: Only the first so many images of the source.
-        image_ids: Only these images.
-        retry_failed: Begin a new round for failed segments.
-        on_progress: Called after every image.
-        handle_signals: Turn SIGINT and SIGTERM into a drain (main thread only).
-    """
-
-    concurrency: int = 16
-    max_cost_usd: float | None = None
-    limit: int | None = None
-    image_ids: Collection[int] | None = None
-    retry_failed: bool = False
-    on_progress: Callable[[Progress], None] | None = None
-    handle_signals: bool = False
-
-
-@dataclass
-class _Session:
-    """What the steps of one session share."""
-
-    source: Source
-    config: RunConfig
-    template: PromptTemplate
-    style: RenderStyle
-    options: RunOptions
-    journal: Journal
-    asker: Asker
-    stop: StopSignal
-    events: EventLog
-    pool: ThreadPoolExecutor
-    images: int
-    images_done: int = 0
-    captioned: int = 0
-    running: set[asyncio.Task[None]] = field(default_factory=set)
-
-    @property
-    def settings(self) -> AnnotateSettings:
-        return self.config.settings
+from pix2cap.errors import Pix2CapError, UsageError
+from pix2cap.formats.source import Source
 
 
 def run_annotation(
@@ -196,7 +117,7 @@ async def _session(
     threads = max(2, os.cpu_count() or 2)
     scope = list(_scope(source, options))
     with EventLog(run_dir) as events, ThreadPoolExecutor(threads, "pix2cap-draw") as pool:
-        session = _Session(
+        session = Session(
             source, config, template, style, options, journal, asker, stop, events, pool, len(scope)
         )
         await journal.start_session(priced=all(m.price is not None for m in models.values()))
@@ -232,7 +153,7 @@ def _scope(source: Source, options: RunOptions) -> Iterator[tuple[int, int]]:
 
 
 @contextlib.contextmanager
-def _draining(session: _Session) -> Iterator[None]:
+def _draining(session: Session) -> Iterator[None]:
     """First SIGINT or SIGTERM: let requests in flight finish. Second: give them up."""
     if not session.options.handle_signals:
         yield
@@ -254,7 +175,7 @@ def _draining(session: _Session) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _all_images(session: _Session, scope: list[tuple[int, int]]) -> None:
+async def _all_images(session: Session, scope: list[tuple[int, int]]) -> None:
     gate = asyncio.Semaphore(session.options.concurrency)
     failed: list[BaseException] = []
 
@@ -272,7 +193,7 @@ async def _all_images(session: _Session, scope: list[tuple[int, int]]) -> None:
         await gate.acquire()
         if session.stop.is_set:
             break
-        task = asyncio.create_task(_one_image(session, session.source.entry(image_id)))
+        task = asyncio.create_task(work_image(session, session.source.entry(image_id)))
         session.running.add(task)
         task.add_done_callback(finished)
     while session.running:
@@ -280,151 +201,3 @@ async def _all_images(session: _Session, scope: list[tuple[int, int]]) -> None:
     for error in failed:
         if not isinstance(error, Pix2CapError):
             raise error
-
-
-async def _one_image(session: _Session, entry: SourceImage) -> None:
-    image_id = entry.image.image_id
-    settled = session.journal.settled(image_id)
-    retry = session.options.retry_failed and settled is not None
-    if settled is None or settled.refused is not None or settled.rules != rules_version() or retry:
-        earlier = session.journal.outcomes(image_id) if retry and settled and not settled.refused else None
-        failed = earlier is not None and any(o.status is CaptionStatus.FAILED for o in earlier.values())
-        if earlier is None or failed or (settled is not None and settled.rules != rules_version()):
-            round_number = 0 if settled is None else settled.round + int(failed)
-            try:
-                await _work_image(session, entry, round_number, earlier if failed else None)
-            except StoppedError:
-                return
-    session.images_done += 1
-    if session.options.on_progress is not None:
-        budget = session.asker.budget
-        known = all(m.price is not None for m in session.asker.models.values())
-        session.options.on_progress(
-            Progress(
-                session.images_done,
-                session.images,
-                session.captioned,
-                session.asker.sent,
-                budget.spent_usd if known else None,
-            )
-        )
-
-
-async def _work_image(
-    session: _Session, entry: SourceImage, round_number: int, earlier: Mapping[int, Outcome] | None
-) -> None:
-    image_id, rules = entry.image.image_id, rules_version()
-    loop = asyncio.get_running_loop()
-    try:
-        loaded = await loop.run_in_executor(session.pool, LoadedImage, session.source, entry)
-    except ImageRefused as error:
-        reason = f"image: {_short(error)}"
-        refused = [
-            Outcome(s.segment_id, CaptionStatus.FAILED, reason=reason)
-            for s in entry.segments
-            if not s.is_crowd
-        ]
-        await session.journal.settle(
-            image_id, refused, round_number=round_number, rules=rules, refused=str(error)
-        )
-        session.events.add("refused", image_id=image_id, error=str(error))
-        return
-    state = ladder.start(loaded.facts, earlier)
-    while True:
-        state, asks = ladder.next_asks(state, loaded.facts, session.settings)
-        if not asks:
-            break
-        answers = await _answers(session, loaded, asks, round_number)
-        state = ladder.absorb(state, loaded.facts, session.settings, list(zip(asks, answers, strict=True)))
-        loaded.release()
-    results = [*ladder.outcomes(state), *_without_pixels(entry, loaded)]
-    await session.journal.settle(
-        image_id, results, round_number=round_number, rules=rules, attempts=state.attempts
-    )
-    session.captioned += sum(o.status is CaptionStatus.CAPTIONED for o in results)
-    failures = sum(o.status is CaptionStatus.FAILED for o in results)
-    session.events.add("image", image_id=image_id, segments=len(results), failed=failures)
-
-
-def _without_pixels(entry: SourceImage, loaded: LoadedImage) -> list[Outcome]:
-    """Segments that the JSON lists and the map cannot show, since smaller ones hide them (COCO instances)."""
-    shown = loaded.facts.panoptic.by_id
-    hidden = [s.segment_id for s in entry.segments if not s.is_crowd and s.segment_id not in shown]
-    return [Outcome(i, CaptionStatus.NOT_VISIBLE, reason="hidden by other segments") for i in hidden]
-
-
-def _short(error: ImageRefused) -> str:
-    return error.problems[0].problem if error.problems else str(error)
-
-
-async def _answers(
-    session: _Session, loaded: LoadedImage, asks: list[ladder.Ask], round_number: int
-) -> list[ladder.Answer]:
-    """All replies of one rung; a stop waits for the replies that are on their way, so that they are kept."""
-    tasks = [asyncio.ensure_future(_answer(session, loaded, ask, round_number)) for ask in asks]
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]
-
-
-async def _answer(
-    session: _Session, loaded: LoadedImage, ask: ladder.Ask, round_number: int
-) -> ladder.Answer:
-    strong = session.settings.strong_model
-    name = strong if ask.stage == "stronger" and strong is not None else session.settings.model
-    priced = session.asker.models[name]
-    reads_pictures = priced.model.reads_pictures
-    prepared = prepare_ask(
-        loaded,
-        ask,
-        template=session.template,
-        settings=session.settings,
-        style=session.style,
-        round_number=round_number,
-        reads_pictures=reads_pictures,
-    )
-    high_usd = 0.0
-    if priced.price is not None and reads_pictures:
-        sizes = picture_sizes(loaded, [prepared], session.style)
-        high_usd = high_cost_usd(priced.price, prepared.prompt, sizes, session.settings.max_tokens)
-
-    async def build() -> CaptionRequest:
-        loop = asyncio.get_running_loop()
-        parts: tuple[PicturePart, ...] = ()
-        if reads_pictures:
-            parts = await loop.run_in_executor(session.pool, draw_parts, loaded, prepared, session.style)
-        return build_request(loaded, prepared, parts, session.settings)
-
-    return await session.asker.answer(
-        prepared,
-        loaded.image.image_id,
-        render=session.style.fingerprint(),
-        high_usd=high_usd,
-        build=build,
-    )
-
-
-def build_request(
-    loaded: LoadedImage,
-    prepared: PreparedAsk,
-    parts: tuple[PicturePart, ...],
-    settings: AnnotateSettings,
-) -> CaptionRequest:
-    """Put a request together; models that read no pictures get the decoded image instead."""
-    unit = Unit(
-        image=loaded.image,
-        panoptic=loaded.facts.panoptic,
-        rows=prepared.rows,
-        class_names=dict(loaded.facts.class_names),
-        rgb=None if parts else loaded.picture().rgb,
-    )
-    return CaptionRequest(
-        pictures=parts,
-        prompt=prepared.prompt,
-        schema=REPLY_SCHEMA,
-        sampling=settings.sampling,
-        key=prepared.key,
-        unit=unit,
-    )
