@@ -11,7 +11,7 @@ from pix2cap.annotate import ladder
 from pix2cap.annotate.asker import Asker, StoppedError, StopSignal
 from pix2cap.annotate.events import EventLog
 from pix2cap.annotate.journal import Journal, Outcome
-from pix2cap.annotate.plan import high_cost_usd
+from pix2cap.annotate.planner import high_cost_usd
 from pix2cap.annotate.prompt import REPLY_SCHEMA, PromptTemplate
 from pix2cap.annotate.render import (
     LoadedImage,

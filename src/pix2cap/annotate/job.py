@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.image_work import Progress, RunOptions
-from pix2cap.annotate.plan import Plan, plan_source
-from pix2cap.annotate.preview import Preview, preview_image
+from pix2cap.annotate.planner import Plan, plan_source
+from pix2cap.annotate.previewer import Preview, preview_image
 from pix2cap.annotate.prompt import PromptTemplate, load_prompt
 from pix2cap.annotate.run import run_annotation
 from pix2cap.annotate.settings import AnnotateSettings, RunConfig, SourcePaths

@@ -8,7 +8,7 @@ from typing import Any
 
 from pix2cap.annotate import ladder
 from pix2cap.annotate.asker import PricedModel
-from pix2cap.annotate.plan import Range
+from pix2cap.annotate.planner import Range
 from pix2cap.annotate.prompt import PromptTemplate
 from pix2cap.annotate.render import LoadedImage, RenderStyle, draw_parts, picture_sizes, prepare_ask
 from pix2cap.annotate.settings import AnnotateSettings
