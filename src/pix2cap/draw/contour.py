@@ -87,8 +87,8 @@ def paint_contours(
     inside = cv2.bitwise_not(_is_zero(index))
     core = cv2.bitwise_and(cv2.bitwise_and(ringed, inside), cv2.bitwise_not(border))
     number = cv2.copyTo(index, core)
-    halo = cv2.bitwise_or(cv2.bitwise_and(_near_border(index, line + 2), inside), border)
-    painted = cv2.bitwise_and(cv2.dilate(core, _square(2)), halo)
+    inner_halo = cv2.bitwise_and(cv2.dilate(core, _square(1)), inside)
+    painted = cv2.bitwise_or(cv2.bitwise_and(cv2.dilate(core, _square(2)), border), inner_halo)
     slim = _slim(index, border, line, areas)
     tiny = {i for i in slim if areas[i - 1] <= _TINY_SHARE * index.size}
     for some in ([i for i in slim if i not in tiny], sorted(tiny)):
@@ -133,8 +133,12 @@ def _frame_slim(index: Index, slim: list[int], line: int, number: Index, painted
     ring = cv2.dilate(only, _square(line + 1))
     frame = cv2.copyTo(ring, _is_zero(core))
     band = cv2.bitwise_and(cv2.bitwise_not(_is_zero(cv2.dilate(ring, _square(1)))), free)
-    low = cv2.erode(np.where(free > 0, np.iinfo(index.dtype).max, only).astype(index.dtype), _square(1))
+    top = free if index.dtype == np.uint8 else free.astype(np.uint16) * np.uint16(257)
+    low = cv2.erode(cv2.bitwise_or(only, top), _square(1))
     own = cv2.bitwise_not(free)
     parted = cv2.bitwise_and(cv2.bitwise_or(_differ(core, only), _differ(low, only)), own)
-    number[:] = np.where(own > 0, only, np.where(band > 0, frame, number))
-    painted[:] = ((painted | band) & free) | parted
+    cv2.copyTo(frame, band, number)
+    cv2.copyTo(only, own, number)
+    painted |= band
+    painted &= free
+    painted |= parted

@@ -170,7 +170,7 @@ def choose_colors(
 
 
 def _distance_from_picture(index: Index, count: int, rgb: NDArray[np.uint8] | None) -> NDArray[np.float64]:
-    """CIEDE2000 of each palette colour from each segment's mean colour, `(count, 20)`."""
+    """CIE76 distance of each palette colour from each segment's mean colour, `(count, 20)`."""
     if rgb is None:
         return np.full((count, len(PALETTE)), 100.0)
     step = max(1, round((index.size / 4096) ** 0.5))
@@ -181,7 +181,7 @@ def _distance_from_picture(index: Index, count: int, rgb: NDArray[np.uint8] | No
         [np.bincount(codes, weights=pixels[:, c], minlength=count + 1)[1:] for c in range(3)], axis=-1
     )
     means = rgb_to_lab(sums / np.maximum(weights, 1)[:, None])
-    distances = delta_e2000(means[:, None], palette_lab()[None]) + _PICTURE_OFFSET
+    distances = np.linalg.norm(means[:, None] - palette_lab()[None], axis=-1) / 2 + _PICTURE_OFFSET
     return np.where(weights[:, None] > 0, distances, 100.0)
 
 

@@ -74,7 +74,7 @@ class _Lattice:
 
     def __init__(self, room: LabelRoom, label_wh: tuple[int, int]) -> None:
         self.label_wh = width, height = label_wh
-        self.step = max(1, height // 3)
+        self.step = max(1, 2 * height // 5)
         self.xs = np.arange(0, room.size_wh[0] - width + 1, self.step)
         self.ys = np.arange(0, room.size_wh[1] - height + 1, self.step)
         rows, columns = room.small.shape
