@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -8,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pix2cap.annotate.checks import CheckSettings, Finding, SceneFacts, check_captions
+from pix2cap.annotate.parse import ParsedCaption
 from pix2cap.core import ImageRef, PanopticMap
+from pix2cap.core.boxes import xyxy_to_unit
 from pix2cap.errors import ModelRejected
 from pix2cap.scenes.scene import Scene, render_scene
 from pix2cap.vlm.describe import Describer
@@ -22,7 +26,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 def unit_of(rgb: np.ndarray | None, panoptic: PanopticMap, names: dict[int, str], image_id: int = 1) -> Unit:
     width, height = panoptic.size_wh
     rows = tuple(
-        UnitRow(number, segment.id, names[segment.id], (0.0, 0.0, 1.0, 1.0))
+        UnitRow(number, segment.id, names[segment.id], xyxy_to_unit(segment.box_xyxy, (width, height)))
         for number, segment in enumerate(panoptic.captionable(), start=1)
     )
     return Unit(ImageRef(image_id, f"{image_id}.png", width, height), panoptic, rows, names, rgb)
@@ -223,6 +227,28 @@ def test_a_black_and_white_photo_gets_no_colours() -> None:
     assert "white" not in captions[2] and "pale" in captions[2]
 
 
+def findings_on(unit: Unit, captions: dict[int, str]) -> list[Finding]:
+    found = check_captions(
+        unit.rows,
+        {row.number: ParsedCaption(captions[row.segment_id], True) for row in unit.rows},
+        scene=SceneFacts(unit.class_names, {row.segment_id: row.box_unit for row in unit.rows}),
+        settings=CheckSettings(),
+    )
+    return [finding for findings in found.values() for finding in findings if finding.hard]
+
+
+def test_the_pipelines_checks_have_next_to_nothing_against_it() -> None:
+    findings: list[Finding] = []
+    count = 0
+    for seed in range(60):
+        scene = render_scene(seed, size_wh=(256, 192))
+        unit = scene_unit(scene)
+        for captions in (Describer().captions(unit), scene.captions):
+            findings += findings_on(unit, captions)
+            count += len(captions)
+    assert len(findings) <= 0.005 * count, findings
+
+
 def coco_units(coco: Path, split: str) -> Iterator[Unit]:
     index = json.loads((coco / f"panoptic_{split}.json").read_text())
     categories = {c["id"]: c for c in index["categories"]}
@@ -242,10 +268,12 @@ def coco_units(coco: Path, split: str) -> Iterator[Unit]:
 def test_real_photos_get_fluent_distinct_captions(coco: Path) -> None:
     lengths: list[int] = []
     openings: dict[str, int] = {}
+    findings: list[Finding] = []
     for unit in coco_units(coco, "val"):
         captions = Describer().captions(unit)
         assert set(captions) == {s.id for s in unit.panoptic.captionable()}
         assert len(set(captions.values())) == len(captions)
+        findings += findings_on(unit, captions)
         for caption in captions.values():
             lengths.append(len(caption.split()))
             opening = " ".join(caption.split()[:2])
@@ -254,9 +282,10 @@ def test_real_photos_get_fluent_distinct_captions(coco: Path) -> None:
             assert not {"merged", "stuff", "None", "{}"} & set(caption.replace("-", " ").split())
             assert "  " not in caption and ",," not in caption
             words = caption.lower().replace(",", "").split()
-            for article, word in zip(words, words[1:], strict=False):
+            for article, word in pairwise(words):
                 if article in ("a", "an"):
                     assert (article == "an") == (word[0] in "aeiou"), caption
+    assert len(findings) <= 0.005 * len(lengths), findings
     assert 15 <= float(np.mean(lengths)) <= 22
     assert min(lengths) >= 8 and max(lengths) <= 45
     assert max(openings.values()) <= 0.2 * len(lengths)

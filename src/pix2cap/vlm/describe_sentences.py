@@ -25,6 +25,8 @@ from pix2cap.vlm.describe_relations import relations_of
 _MOST_WORDS: Final = 27
 _ALIKE: Final = 0.8
 _VARIANTS: Final = 8
+_LOOK_BACK: Final = 300
+"""Captions that a new one is compared with closely; equal ones are found however long ago they came."""
 _VERBS: Final = {"is": ("is", "is", "is visible", "appears"), "are": ("are", "are", "are visible", "appear")}
 _REACHING: Final = {"is": ("stretches", "extends", "runs"), "are": ("stretch", "extend", "run")}
 _LEADING: Final = (
@@ -52,6 +54,7 @@ def write_captions(looks: Mapping[int, Look], key: str) -> dict[int, str]:
     """
     captions: dict[int, str] = {}
     taken: list[frozenset[str]] = []
+    said: set[frozenset[str]] = set()
     for look in looks.values():
         if look.is_crowd:
             continue
@@ -59,12 +62,13 @@ def write_captions(looks: Mapping[int, Look], key: str) -> dict[int, str]:
         for variant in range(_VARIANTS):
             text = _write(look, looks, Chooser(f"{key}:{look.segment_id}:{variant}"))
             stems = content_stems(text)
-            if not any(_is_alike(stems, other) for other in taken):
+            if stems not in said and not any(_is_alike(stems, other) for other in taken[-_LOOK_BACK:]):
                 break
         else:
             text = f"{text[:-1]}, {_whereabouts(look)}."
             stems = content_stems(text)
         taken.append(stems)
+        said.add(stems)
         captions[look.segment_id] = text
     return captions
 
