@@ -7,6 +7,7 @@ from itertools import combinations
 
 from pix2cap.annotate.findings import Finding
 from pix2cap.text.classes import (
+    NAMED,
     SYNONYM,
     ClassSense,
     are_kin,
@@ -38,7 +39,7 @@ def check_classes(captions: Mapping[int, str], class_names: Mapping[int, str]) -
             found[sid] = Finding(
                 "class",
                 f"The caption is about {_spoken(subject)}, but the segment is marked as"
-                f" {class_names[sid]!r}; look at the segment again and describe what lies inside its outline.",
+                f" {class_names[sid]!r}; look at the segment again and describe what lies inside it.",
                 confidence=0.8,
             )
     for first, second in combinations(sorted(subjects), 2):
@@ -73,6 +74,11 @@ def are_swapped(first: Subject, sense_a: ClassSense, second: Subject, sense_b: C
     cross_a, cross_b = fit(first, sense_b), fit(second, sense_a)
     if cross_a > own_a and cross_b > own_b and max(cross_a, cross_b) >= SYNONYM:
         return cross_a + cross_b - own_a - own_b >= SYNONYM
+    # One is about the other's class by name, and the other at least might be about this one's.
+    if cross_a == NAMED > own_a + 1 and cross_b >= max(own_b, SYNONYM):
+        return True
+    if cross_b == NAMED > own_b + 1 and cross_a >= max(own_a, SYNONYM):
+        return True
     # One caption surely belongs to the other segment, whose own caption says nothing that fits it.
     strangers = not are_kin(sense_a.classes, sense_b.classes)
     a_goes_to_b = cross_a >= SYNONYM and not own_a and not own_b and not named_classes(second)
@@ -81,4 +87,5 @@ def are_swapped(first: Subject, sense_a: ClassSense, second: Subject, sense_b: C
 
 
 def _spoken(subject: Subject) -> str:
-    return " and ".join(repr(head.replace("-", " ")) for head in subject.heads[:2])
+    nouns = subject.heads if subject.heads else subject.others
+    return " and ".join(repr(noun.replace("-", " ")) for noun in nouns[:2])

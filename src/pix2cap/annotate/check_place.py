@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pix2cap.annotate.findings import Box, Finding
 from pix2cap.text.sides import side_claims
 
-_CLEAR: dict[str, str] = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
+_CLEAR: Final[dict[str, str]] = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 
 
 def check_side(
@@ -22,7 +24,7 @@ def check_side(
         if contradicted(claim.side, box_unit, centroid_unit=centroid_unit, margin=claim.margin):
             return Finding(
                 "side",
-                f"The caption puts it at the {claim.side} of the picture ({claim.words!r}), but the segment lies"
+                f"The caption puts it at the {claim.side} of the picture ({claim.words!r}), but it lies"
                 f" at the {_CLEAR[claim.side]}.",
                 confidence=0.85,
             )

@@ -13,7 +13,8 @@ _ALIKE: Final = 0.8
 
 _TELLING: Final = word_set(
     """left right top bottom upper lower front back far near middle center centre foreground background first
-    second third fourth fifth last next larger largest smaller smallest taller shorter nearest farthest closest
+    second third fourth fifth last next larger largest smaller smallest taller shorter nearest farthest
+    closest
     other another large small tall short big tiny long wide narrow red orange yellow green blue purple pink
     brown black white gray grey tan beige gold silver dark light pale cream teal navy above below behind under
     over beneath between beside inside outside before after not no leftmost rightmost leftward rightward one

@@ -58,6 +58,15 @@ class Lexicon:
         """True for a noun that says something of a class."""
         return noun in self.strict or noun in self.loose
 
+    def named(self, noun: str) -> frozenset[str]:
+        """Classes that a noun, singular or plural, names."""
+        return frozenset().union(*(self.strict.get(form, frozenset()) for form in singulars(noun)))
+
+    def suits(self, noun: str) -> frozenset[str]:
+        """Classes that a noun names or goes with."""
+        loose = (self.loose.get(form, frozenset()) for form in singulars(noun))
+        return self.named(noun).union(*loose)
+
 
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
@@ -66,8 +75,7 @@ def lexicon() -> Lexicon:
     strict: dict[str, set[str]] = {}
     loose: dict[str, set[str]] = {}
     for name, words in raw["words"].items():
-        for noun in _name_nouns(name):
-            strict.setdefault(noun, set()).add(name)
+        strict.setdefault(_name_nouns(name)[0], set()).add(name)
         for word in words.split():
             (loose if word.startswith("~") else strict).setdefault(word.lstrip("~"), set()).add(name)
     kin: dict[str, set[str]] = {name: {name} for name in raw["words"]}
@@ -96,12 +104,10 @@ def sense_of(class_name: str) -> ClassSense:
     name = class_name.strip().lower()
     own = frozenset(_name_nouns(name))
     if name in words.kin:
-        return ClassSense(class_name, frozenset({name}), own)
-    classes: set[str] = set()
-    for noun in own:
-        for form in singulars(noun):
-            classes |= words.strict.get(form, frozenset())
-    return ClassSense(class_name, frozenset(classes), own)
+        # A hot dog is no dog: the last part counts only where the lexicon lists it.
+        named = frozenset(noun for noun in own if name in words.strict.get(noun, ()))
+        return ClassSense(class_name, frozenset({name}), named)
+    return ClassSense(class_name, frozenset().union(*(words.named(noun) for noun in own)), own)
 
 
 @lru_cache(maxsize=4096)
@@ -125,21 +131,22 @@ def fit(subject: Subject, sense: ClassSense) -> int:
     for noun in subject.heads:
         if noun in sense.own:
             return NAMED
-        if words.strict.get(noun, frozenset()) & sense.classes:
+        if words.named(noun) & sense.classes:
             best = max(best, SYNONYM)
     if best:
         return best
     for noun in subject.nouns:
-        named = words.strict.get(noun, frozenset()) | words.loose.get(noun, frozenset())
-        if noun in sense.own or named & sense.classes:
+        if noun in sense.own or words.suits(noun) & sense.classes:
             best = LOOSE
     return best
 
 
 def named_classes(subject: Subject) -> frozenset[str]:
     """Classes of the lexicon that the subject's heads name."""
-    words = lexicon()
-    return frozenset().union(*(words.strict.get(noun, frozenset()) for noun in subject.heads))
+    named = lexicon().named
+    heads = frozenset().union(*(named(noun) for noun in subject.heads))
+    # "the handle of a spoon": a part by itself names nothing, its whole does.
+    return heads or frozenset().union(*(named(noun) for noun in subject.others))
 
 
 def are_kin(first: frozenset[str], second: frozenset[str]) -> bool:

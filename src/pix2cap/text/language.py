@@ -105,10 +105,12 @@ def other_language(text: str, wanted: str) -> tuple[str, float] | None:
     english = sum(word in _ENGLISH for word in words) / len(words)
     if short == "en" and english >= 0.25:
         return None
-    code, sure = _classify(text)
-    if code == short or any(code in kin and short in kin for kin in _KIN):
-        return None
-    if short != "en" and code == "en" and english < 0.12:
+    ranked = _rank(text)
+    code = ranked[0][0]
+    near = {short}.union(*(kin for kin in _KIN if short in kin))
+    # Near languages share the doubt between them, so what counts is how little is left for the one wanted.
+    sure = 1 - sum(share for other, share in ranked if other in near)
+    if code in near or (code == "en" and english < 0.12):
         return None
     needed = _SURE if short != "en" or english > 0.08 else 0.8
     return (LANGUAGES.get(code, code), sure) if sure >= needed else None
@@ -123,14 +125,13 @@ def _script_language(text: str, script: str) -> str:
         return "Japanese"
     if script in names:
         return names[script]
-    code, sure = _classify(text)
+    code, sure = _rank(text)[0]
     return LANGUAGES.get(code, code) if sure > 0.5 else f"{script} script"
 
 
 @lru_cache(maxsize=4096)
-def _classify(text: str) -> tuple[str, float]:
-    code, sure = _identifier().classify(text)
-    return str(code), float(sure)
+def _rank(text: str) -> tuple[tuple[str, float], ...]:
+    return tuple((str(code), float(share)) for code, share in _identifier().rank(text))
 
 
 @lru_cache(maxsize=1)

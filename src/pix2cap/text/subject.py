@@ -8,75 +8,32 @@ preposition, a verb, a new article. Neighbours come after that point and are not
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Final
 
 from pix2cap.text.words import singulars, word_set
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*(?:-[^\W_]+(?:['’][^\W_]+)*)*|[.,;:!?()]|--|[–—]")
-_PREPOSITIONS: Final = word_set(
-    """in on at by for from to into onto with within without under over above below behind beside between among
-    amid amidst across along around against near through toward towards upon off out up down about after before
-    during beneath underneath alongside outside inside past via per until atop like next seen worn held made
-    shown located visible close just partly partially mostly barely lit cut set hung topped opposite bearing
-    throughout beyond right-hand as while where which who whom whose that when because but although so than
-    is are was were be has have had do does appears appear looks look"""
-)
-"""Words that end the subject: prepositions, relative words, copulas, participles that follow a noun."""
-
-_ARTICLES: Final = word_set("a an the his her its their this that these those another each every my your our")
-_LEADS: Final = word_set(
-    """in on at by from under over above below behind beside between among amid across along around against near
-    through toward towards upon beneath underneath alongside outside inside past atop beyond throughout just
-    partly partially mostly barely slightly half seen directly immediately far with next to opposite set cut
-    tucked nestled here there running standing sitting lying hanging"""
-)
-"""Words that open a phrase before the subject; what follows its comma is the subject."""
-
-_VERBS: Final = word_set(
-    """stand stands stood sit sits lie lies lay lays hang hangs lean leans rest rests run runs walk walks hold holds
-    wear wears ride rides face faces look looks show shows rise rises cover covers fill fills stretch stretches line
-    lines spread spreads extend extends peek peeks peer peers appear appears float floats fly flies hover hovers
-    perch perches graze grazes drink drinks eat eats carry carries reach reaches swing swings throw throws catch
-    catches hit hits bend bends crouch crouches kneel kneels squat squats sleep sleeps move moves drive drives turn
-    turns form forms make makes take takes surround surrounds frame frames span spans cross crosses curve curves
-    slope slopes emerge emerges jut juts stick sticks point points glow glows shine shines reflect reflects
-    tower towers loom looms border borders separate separates support supports display displays feature features
-    spans fades fade recedes recede meets meet begins ends continues continue descends descend climbs climb opens
-    open closes wraps wrap drapes dangles dangle protrudes protrude occupies occupy dominates dominate blankets
-    steps step strides stride trots trot poses pose smiles smile watches watch waits wait gazes gaze grips grip
-    holds uses use talks talk jumps jump leaps leap skates surfs skis slides slide glides glide lifts raises raise
-    lowers lower tilts tilt slants slant twists pokes poke bears bulges flanks flank crowds crowd encloses
-    overlooks overhangs shades blocks block hides hide contains contain comes come goes go gets leads lead"""
-)
-_ADVERBS: Final = word_set(
-    """only also mostly partly partially slightly very quite rather almost nearly fully half brightly dimly
-    darkly lightly heavily densely softly tightly loosely neatly entirely completely not too so more most less
-    least still just even together alone here there"""
-)
-_PLAIN: Final = word_set(
-    """strip patch band row pair line piece part section area portion edge corner side end top bottom front back
-    base bit sliver slice slices half stretch expanse surface field group cluster clump bunch stack pile heap set
-    number lot variety collection mass view glimpse series couple dozen handful bundle sheet layer rest one ones
-    two three four five six seven eight nine ten several many few some all both each other another rim tip fragment
-    chunk lump smear splash spot stripe stripes panel kind type sort form shape outline silhouette middle center
-    centre upper lower rear trio quartet swath swathe tangle wall-to-wall herd flock crop spray remains remnant
-    arrangement assortment scattering sprinkling belt bank mound block slab column wedge segment reflection ring
-    underside interior exterior remainder blob flecks specks drops scene background foreground image thicket
-    slivers strips patches bands rows pairs lines pieces parts sections areas portions edges corners sides ends
-    tops bits stretches groups clusters clumps stacks piles heaps layers fragments chunks panels herds flocks
-    length lengths span bulk majority crowd team class mix mixture blend bowlful plateful glassful serving"""
-)
-"""Nouns that measure or place: with `of`, what follows is meant."""
-
-
-_ALSO_ADJECTIVES: Final = word_set(
-    """orange green cream light gold silver navy olive rose plum cherry lemon lime peach chocolate brick stone
-    concrete glass tile paper straw sand coffee pine oak bamboo grass rock ice brush lavender salmon denim clay
-    marble wood leaf melon strawberry rust water window wall floor door street roof sky"""
-)
-"""Nouns that stand before other nouns as adjectives: "a light chair", "an orange bus"."""
+_WORDS: Final = {
+    name: word_set(words)
+    for name, words in tomllib.loads(
+        files("pix2cap.text").joinpath("subject_words.toml").read_text("utf-8")
+    ).items()
+}
+_PREPOSITIONS: Final = _WORDS["prepositions"]
+_ARTICLES: Final = _WORDS["articles"]
+_LEADS: Final = _WORDS["leads"]
+_VERBS: Final = _WORDS["verbs"]
+_GRADES: Final = _WORDS["grades"]
+_COUNTS: Final = _WORDS["counts"]
+_ORDERS: Final = _WORDS["orders"]
+_PARTICIPLES: Final = _WORDS["participles"]
+_ADVERBS: Final = _WORDS["adverbs"]
+_PLAIN: Final = _WORDS["plain"]
+_ALSO_ADJECTIVES: Final = _WORDS["also_adjectives"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +113,10 @@ class _Reader:
         while index < len(self._tokens):
             token = self._tokens[index]
             step = self._phrase_at(index)
-            if step == 1 and token in _ALSO_ADJECTIVES and not self._phrase_over(index + 1):
+            if step == 1 and token in _ALSO_ADJECTIVES and not self._over(index + 1):
                 index += 1
                 continue
-            if step and not self._is_verb(index, step):
+            if step and not self._is_verb(index, step) and not self._is_late_verb(index):
                 self._known(self._noun(index, step))
                 index += step
                 continue
@@ -171,8 +128,10 @@ class _Reader:
             elif token == ",":
                 if self._said:
                     break
-            elif self._ends(index, token):
+            elif self._ends(index, token) or self._is_late_verb(index):
                 break
+            elif token.endswith("'s") and (owner := self._noun_form(token[:-2])):
+                self._others.append(owner)
             else:
                 self._other_word(token)
             index += 1
@@ -193,11 +152,10 @@ class _Reader:
             return ""
         if any(not word[0].isalnum() or word.endswith("'s") for word in words):
             return ""
-        joined = "-".join(words)
-        for form in singulars(joined):
-            if self._is_known(form):
-                return form
-        return ""
+        return self._noun_form("-".join(words))
+
+    def _noun_form(self, noun: str) -> str:
+        return next((form for form in singulars(noun) if self._is_known(form)), "")
 
     def _known(self, noun: str) -> None:
         if self._head:
@@ -265,23 +223,39 @@ class _Reader:
         if not self._said or step > 1:
             return False
         token = self._tokens[index]
-        following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
-        phrase_over = self._phrase_over(index + 1)
         if token in _VERBS:
-            return phrase_over or not self._phrase_at(index)
-        if token.endswith(("ing", "ed")) and not self._phrase_at(index):
+            # "a dog stands", "trees line", but "a fruit stand".
+            return (
+                token.endswith("s")
+                or self._tokens[index - 1].endswith(("s", "en", "le"))
+                or self._over(index + 1)
+            )
+        if token in _PARTICIPLES or (token.endswith(("ing", "ed")) and not self._phrase_at(index)):
             return True
-        if self._phrase_at(index):
+        if self._phrase_at(index) or not self._over(index + 1):
             return False
-        return bool(self._head) and phrase_over and (following in _ARTICLES or token.endswith("s"))
+        following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
+        return bool(self._head) and (following in _ARTICLES or token.endswith("s"))
 
-    def _phrase_over(self, index: int) -> bool:
+    def _is_late_verb(self, index: int) -> bool:
+        """True for the verb of a subject that no lexicon knows: "towelling runs along the wall"."""
+        token = self._tokens[index]
+        may_be = index >= 2 and token in _VERBS and token.endswith("s")
+        if not may_be or self._tokens[index - 1] in _ARTICLES:
+            return False
+        following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
+        return following in _ARTICLES | _PREPOSITIONS | _ADVERBS
+
+    def _over(self, index: int) -> bool:
         """True where the word at `index` cannot go on with a noun phrase."""
         token = self._tokens[index] if index < len(self._tokens) else "."
-        ends = (
-            token in _ARTICLES or token in _PREPOSITIONS or token in _ADVERBS or token in {"and", "or", "of"}
-        )
-        return ends or token in _VERBS or not token[0].isalnum() or token.endswith("ly")
+        if token in _ARTICLES | _PREPOSITIONS | _ADVERBS | _VERBS | _PARTICIPLES | {"and", "or", "of"}:
+            return True
+        if not token[0].isalnum() or token.endswith(("ly", "ing")):
+            return True
+        following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
+        follows_verb = following in _ARTICLES | _PREPOSITIONS or not following[0].isalnum()
+        return token.endswith(("s", "ed")) and follows_verb and not self._phrase_at(index)
 
     def _other_word(self, token: str) -> None:
         """A word the lexicon lacks: before the first noun an adjective, after it perhaps the true head."""
@@ -296,17 +270,4 @@ class _Reader:
             self._head = None
 
     def _measures(self, token: str) -> bool:
-        return token not in {
-            "upper",
-            "lower",
-            "front",
-            "back",
-            "top",
-            "bottom",
-            "rear",
-            "middle",
-            "one",
-            "two",
-        } | set(
-            "three four five six seven eight nine ten several many few some all both each other another".split()
-        )
+        return token not in _COUNTS | _ORDERS
