@@ -26,7 +26,10 @@ def test_masks_come_on_demand():
 
 @pytest.mark.parametrize(
     ("infos", "told"),
-    [({7: (1, True, False)}, r"\[9\] only in the pixels"), ({**INFOS, 4: (1, True, False)}, r"\[4\] only in the")],
+    [
+        ({7: (1, True, False)}, r"\[9\] only in the pixels"),
+        ({**INFOS, 4: (1, True, False)}, r"\[4\] only in the"),
+    ],
 )
 def test_ids_must_agree(infos, told):
     with pytest.raises(ValueError, match=told):

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pix2cap.annotate.check_text import check_refusal
+from pix2cap.annotate.check_refusal import check_refusal
 from pix2cap.annotate.checks import CheckSettings, Finding, SceneFacts, check_captions
 from pix2cap.annotate.journal import AttemptRecord, Outcome
 from pix2cap.annotate.parse import ParsedCaption, ParsedReply, parse_reply
