@@ -90,7 +90,8 @@ class CaptionedImage:
         for caption in self.captions:
             if caption.segment_id not in self.panoptic.by_id:
                 raise ValueError(
-                    f"image {self.image.image_id}: caption for segment {caption.segment_id}, which the map lacks"
+                    f"image {self.image.image_id}: caption for segment {caption.segment_id},"
+                    " which the map lacks"
                 )
             if caption.segment_id in seen:
                 raise ValueError(

@@ -30,7 +30,7 @@ class CocoItem:
 
 
 def write_coco_panoptic(folder: Path, items: Iterable[CocoItem], *, categories: Iterable[Category]) -> Path:
-    """Write `panoptic.json`, `panoptic/*.png` and `images/*`; the JSON comes last, when all it names is there.
+    """Write `panoptic.json`, `panoptic/*.png` and `images/*`; the JSON comes last.
 
     Args:
         folder: Made if absent.
@@ -64,7 +64,12 @@ def write_coco_panoptic(folder: Path, items: Iterable[CocoItem], *, categories: 
         "images": images,
         "annotations": annotations,
         "categories": [
-            {"id": c.id, "name": c.name, "isthing": int(c.is_thing), "supercategory": c.supercategory or c.name}
+            {
+                "id": c.id,
+                "name": c.name,
+                "isthing": int(c.is_thing),
+                "supercategory": c.supercategory or c.name,
+            }
             for c in categories
         ],
     }
