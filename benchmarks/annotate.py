@@ -58,7 +58,8 @@ def end_to_end(coco: Path) -> None:
     """Images per second of the whole command, start of Python included."""
     with tempfile.TemporaryDirectory() as folder:
         seconds, peak = run_describe(repeat_source(coco, 240, Path(folder)), coco, Path(folder) / "run")
-    print(f"end to end, describe: 240 images in {seconds:.1f} s = {240 / seconds:.1f} images/s, peak {peak:.0f} MiB")
+    rate = 240 / seconds
+    print(f"end to end, describe: 240 images in {seconds:.1f} s = {rate:.1f} images/s, peak {peak:.0f} MiB")
 
 
 def memory(coco: Path, sizes: list[int]) -> None:
@@ -71,7 +72,8 @@ def memory(coco: Path, sizes: list[int]) -> None:
         peaks.append(peak)
         print(f"memory: {n_images} images, peak {peak:.0f} MiB, {n_images / seconds:.1f} images/s", flush=True)
     growth = (peaks[-1] - peaks[0]) / (sizes[-1] - sizes[0]) * 1024
-    print(f"memory: {peaks[-1] / peaks[0]:.2f}x from {sizes[0]} to {sizes[-1]} images, {growth:.2f} KiB an image")
+    ratio = peaks[-1] / peaks[0]
+    print(f"memory: {ratio:.2f}x from {sizes[0]} to {sizes[-1]} images, {growth:.2f} KiB an image")
 
 
 def main() -> None:

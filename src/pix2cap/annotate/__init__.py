@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pix2cap.annotate.export import export_run
-    from pix2cap.annotate.job import JobOptions, annotate, plan, preview
     from pix2cap.annotate.image_work import Progress
+    from pix2cap.annotate.job import JobOptions, annotate, plan, preview
     from pix2cap.annotate.status import RunStatus, read_status
 
 _HOMES = {
