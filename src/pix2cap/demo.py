@@ -36,13 +36,20 @@ class Demo:
     next_commands: tuple[str, str, str]
 
 
-def run_demo(out: str | Path, *, seed: int = 0, say: Callable[[str], None] | None = None) -> Demo:
+def run_demo(
+    out: str | Path,
+    *,
+    seed: int = 0,
+    program: str = "pix2cap",
+    say: Callable[[str], None] | None = None,
+) -> Demo:
     """Caption a handful of rendered scenes and public-domain photos with the offline describer.
 
     Args:
         out: Folder for `sample/` (pictures, masks, panoptic.json), `run/`, `dataset/` and `report.html`;
             an earlier demo there is replaced.
         seed: Of the scenes.
+        program: How the next commands begin.
         say: Told what is being done.
 
     Returns:
@@ -78,7 +85,7 @@ def run_demo(out: str | Path, *, seed: int = 0, say: Callable[[str], None] | Non
         title="pix2cap: a caption for every segment",
     )
     tell(f"{page}: open it in a browser, point at a segment, read its caption")
-    return Demo(page, dataset, status, _next_commands(folder))
+    return Demo(page, dataset, status, _next_commands(folder, program))
 
 
 def _write_sample(sample: Path, seed: int) -> int:
@@ -100,7 +107,7 @@ def _clear(folder: Path) -> None:
     (folder / _MARKER).touch()
 
 
-def _next_commands(folder: Path) -> tuple[str, str, str]:
+def _next_commands(folder: Path, program: str) -> tuple[str, str, str]:
     def quoted(*parts: str) -> str:
         return shlex.quote(str(folder.joinpath(*parts)))
 
@@ -109,7 +116,7 @@ def _next_commands(folder: Path) -> tuple[str, str, str]:
         f" --masks {quoted('sample', 'panoptic')}"
     )
     return (
-        f"pix2cap annotate preview {source} --image-id 1 --out {quoted('preview')}",
-        f"pix2cap annotate plan {source} --model openai:gpt-4o",
-        f"pix2cap dataset validate {quoted('dataset')} --images {quoted('sample', 'images')}",
+        f"{program} annotate preview {source} --image-id 1 --out {quoted('preview')}",
+        f"{program} annotate plan {source} --model openai:gpt-4o",
+        f"{program} dataset validate {quoted('dataset')} --images {quoted('sample', 'images')}",
     )

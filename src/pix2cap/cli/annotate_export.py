@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from pix2cap.cli.output import print_record, say
+from pix2cap.cli.program import program
 
 
 def export(
@@ -31,5 +32,5 @@ def export(
 
     exported = export_run(run, out, copy_images=copy_images, overwrite=overwrite)
     print_record(exported.to_json(), format=format, title=f"Dataset {out}")
-    say(f"next: pix2cap report {out} --out report.html")
+    say(f"next: {program()} report {out} --out report.html")
     return 0

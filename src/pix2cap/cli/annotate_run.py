@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from pix2cap.annotate import JobOptions
 from pix2cap.cli.output import print_status, read_ids, report_progress, say
+from pix2cap.cli.program import program
 
 
 def run(
@@ -52,5 +53,5 @@ def run(
     print_status(status, format=format)
     if status.segments.failed:
         say("some segments failed: the same command with --retry-failed asks again about them")
-    say(f"next: pix2cap annotate export {out} --out DATASET")
+    say(f"next: {program()} annotate export {out} --out DATASET")
     return 0 if status.is_clean else 1

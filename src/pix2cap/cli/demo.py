@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pix2cap.cli.output import say
+from pix2cap.cli.program import program
 
 
 def demo(*, out: Path = Path("demo")) -> int:
@@ -15,7 +16,7 @@ def demo(*, out: Path = Path("demo")) -> int:
     """
     from pix2cap.demo import run_demo
 
-    made = run_demo(out, say=say)
+    made = run_demo(out, program=program(), say=say)
     print(made.report)
     say("Try next:")
     for command in made.next_commands:
