@@ -14,8 +14,10 @@ segment, JPEG at quality 90, base64, JSON. The clean picture goes as its own byt
   supervision  cv2 decodes and encodes, masks into Detections, Polygon and Label annotators; crops as in
                `plain, cv2`
 
-Only ours keeps labels apart and off small segments. Times are CPU milliseconds of this process (all threads;
-OpenCV is held to one), the median of the rounds, averaged over the pictures.
+Only ours keeps labels apart and off small segments. Times are CPU milliseconds of this process, all its
+threads, averaged over the pictures: the median of the rounds, and the best round, which a busy machine spoils
+less. OpenCV and BLAS are held to one thread each: a BLAS thread that spins after supervision's turn would
+otherwise be charged to whoever comes next.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
 
 import cv2
 import numpy as np
@@ -242,9 +247,9 @@ def real(folder: Path, count: int) -> Iterator[Sample]:
         )
 
 
-def measure(samples: list[Sample], max_marks: int, rounds: int) -> dict[str, float]:
-    """CPU milliseconds a picture for each way; the ways take turns so that all meet the same machine."""
-    taken: dict[str, list[float]] = {name: [] for name in WAYS}
+def measure(samples: list[Sample], max_marks: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Median and best CPU milliseconds a picture; the ways take turns so that all meet the same machine."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
     for sample in samples:
         spent: dict[str, list[float]] = {name: [] for name in WAYS}
         for _ in range(rounds):
@@ -253,11 +258,11 @@ def measure(samples: list[Sample], max_marks: int, rounds: int) -> dict[str, flo
                 way(sample, max_marks)
                 spent[name].append(time.process_time() - start)
         for name, times in spent.items():
-            taken[name].append(1000 * median(times))
-    return {name: mean(times) for name, times in taken.items()}
+            taken[name].append((1000 * median(times), 1000 * min(times)))
+    return {name: (mean(t for t, _ in pairs), mean(t for _, t in pairs)) for name, pairs in taken.items()}
 
 
-def report(title: str, samples: list[Sample], max_marks: int, rounds: int) -> dict[str, float]:
+def report(title: str, samples: list[Sample], max_marks: int, rounds: int) -> dict[str, tuple[float, float]]:
     sizes = [simplejpeg.decode_jpeg_header(sample.jpeg)[:2] for sample in samples]
     pixels = mean(height * width for height, width in sizes)
     segments = mean(len(sample.infos) for sample in samples)
@@ -266,9 +271,9 @@ def report(title: str, samples: list[Sample], max_marks: int, rounds: int) -> di
         f" at most {max_marks} marks a picture"
     )
     result = measure(samples, max_marks, rounds)
-    print(f"{'way':<14}{'CPU ms':>9}{'times ours':>12}")
-    for name, milliseconds in result.items():
-        print(f"{name:<14}{milliseconds:>9.1f}{milliseconds / result['pix2cap']:>11.1f}x")
+    print(f"{'way':<14}{'CPU ms':>9}{'best':>9}{'times ours':>12}")
+    for name, (middle, best) in result.items():
+        print(f"{name:<14}{middle:>9.1f}{best:>9.1f}{middle / result['pix2cap'][0]:>11.1f}x")
     return result
 
 
@@ -299,9 +304,10 @@ def main() -> int:
     results = [target]
     if args.coco is not None:
         results.append(report("COCO val", list(real(args.coco, args.pictures)), args.max_marks, args.rounds))
-    ratio = min(result["plain"] / result["pix2cap"] for result in results)
+    ratio = min(result["plain"][0] / result["pix2cap"][0] for result in results)
     print(f"\nplain / ours at least {ratio:.1f}x (target {TARGET_RATIO:.0f}x);", end=" ")
-    print(f"{target['pix2cap']:.1f} ms with 15 segments at 640x480 (target {TARGET_MS:.0f} ms)")
+    middle, best = target["pix2cap"]
+    print(f"{middle:.1f} ms, best {best:.1f}, with 15 segments at 640x480 (target {TARGET_MS:.0f} ms)")
     return 0 if ratio >= TARGET_RATIO else 1
 
 
