@@ -39,7 +39,9 @@ class RenderStyle:
     @classmethod
     def of(cls, settings: AnnotateSettings) -> RenderStyle:
         """The style that a run's settings ask for."""
-        return cls(MarkStyle(), CropStyle(), settings.jpeg_quality, settings.max_side)
+        # Shrinking after drawing would shrink the digits too, so the marks are drawn at the size sent.
+        marks = MarkStyle(max_long_side=settings.max_side)
+        return cls(marks, CropStyle(), settings.jpeg_quality, settings.max_side)
 
     def fingerprint(self) -> str:
         """All parameters that decide the bytes, as one short text."""
@@ -181,7 +183,7 @@ def draw_parts(loaded: LoadedImage, prepared: PreparedAsk, style: RenderStyle) -
     if ask.stage == "crop":
         return tuple(crops)
     marked = draw_marks(picture.rgb, panoptic, ask.drawn, style=style.marks).rgb
-    marked_jpeg = encode_jpeg(_shrink(marked, style.max_side), quality=style.jpeg_quality)
+    marked_jpeg = encode_jpeg(marked, quality=style.jpeg_quality)
     return (_clean_part(picture, style), PicturePart(marked_jpeg, "image/jpeg", "marked"), *crops)
 
 
