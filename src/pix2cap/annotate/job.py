@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,8 +271,10 @@ def _close(models: Collection[PricedModel]) -> None:
         for priced in models:
             await priced.model.aclose()
 
-    with contextlib.suppress(RuntimeError):  # Inside a notebook's loop nothing was connected either.
-        asyncio.run(close_all())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(close_all())  # Inside a notebook's loop it cannot run, and nothing was connected either.
 
 
 def _path(value: PathLike | None) -> Path | None:
