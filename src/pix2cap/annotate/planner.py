@@ -103,33 +103,14 @@ def plan_source(
             counted.refusals.append(f"refused: {error}")
             continue
         _, asks = ladder.next_asks(ladder.start(loaded.facts), loaded.facts, settings)
-        counted.requests += len(asks)
-        counted.segments += sum(len(ask.asked) for ask in asks)
-        counted.crowd += sum(segment.is_crowd for segment in loaded.facts.panoptic.segments)
+        counted.add(loaded, asks)
         if model.model.reads_pictures:
             counted.tokens = counted.tokens + _tokens(loaded, asks, settings, template, style, model)
     notes = counted.notes(model)
     if step > 1:
         notes.append(f"estimated from {len(sample)} of {len(image_ids)} images")
     refused = round(len(counted.refusals) * scale)
-    tokens = TokenEstimate(*(round(n * scale) for n in asdict(counted.tokens).values()))
-    return Plan(
-        images=len(image_ids) - refused,
-        refused=refused,
-        segments=round(counted.segments * scale),
-        crowd=round(counted.crowd * scale),
-        requests=round(counted.requests * scale),
-        input_tokens=tokens.input_high,
-        output_tokens=tokens.output_high,
-        tokens={
-            "input": Range(tokens.input_low, tokens.input_high),
-            "output": Range(tokens.output_low, tokens.output_high),
-        },
-        cost_usd=_cost(tokens, model.price),
-        host=model.model.host,
-        sampled=step > 1,
-        notes=tuple(notes),
-    )
+    return counted.plan(model, scale, images=len(image_ids) - refused, refused=refused, notes=notes)
 
 
 @dataclass(slots=True)
@@ -141,6 +122,35 @@ class _Counted:
     crowd: int = 0
     tokens: TokenEstimate = field(default_factory=lambda: TokenEstimate(0, 0, 0, 0))
     refusals: list[str] = field(default_factory=list)
+
+    def add(self, loaded: LoadedImage, asks: Sequence[ladder.Ask]) -> None:
+        """Count one image's first requests."""
+        self.requests += len(asks)
+        self.segments += sum(len(ask.asked) for ask in asks)
+        self.crowd += sum(segment.is_crowd for segment in loaded.facts.panoptic.segments)
+
+    def plan(
+        self, model: PricedModel, scale: float, *, images: int, refused: int, notes: Sequence[str]
+    ) -> Plan:
+        """The counts of the sample, scaled to all images."""
+        tokens = TokenEstimate(*(round(n * scale) for n in asdict(self.tokens).values()))
+        return Plan(
+            images=images,
+            refused=refused,
+            segments=round(self.segments * scale),
+            crowd=round(self.crowd * scale),
+            requests=round(self.requests * scale),
+            input_tokens=tokens.input_high,
+            output_tokens=tokens.output_high,
+            tokens={
+                "input": Range(tokens.input_low, tokens.input_high),
+                "output": Range(tokens.output_low, tokens.output_high),
+            },
+            cost_usd=_cost(tokens, model.price),
+            host=model.model.host,
+            sampled=scale > 1,
+            notes=tuple(notes),
+        )
 
     def notes(self, model: PricedModel) -> list[str]:
         """What a person should know beside the numbers."""

@@ -9,6 +9,7 @@ import tempfile
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -81,17 +82,31 @@ def write_report(
     if max_items < 1 or max_side < 1:
         raise ValueError(f"expected max_items and max_side of at least 1, got {max_items} and {max_side}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.part")
     tally = Tally()
+    with (
+        _replacing(out) as page,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=out.parent) as spool,
+    ):
+        spooled = _spool_cards(
+            items, spool, tally, max_items=max_items, max_side=max_side, quality=jpeg_quality
+        )
+        spool.seek(0)
+        head = _head(tally, title=title, facts=facts, notes=notes, language=language, spooled=spooled)
+        page.writelines(_template("page.html.j2").generate(cards=_chunks(spool), **head))
+    return out
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[IO[str]]:
+    """Write beside `out` and take its place only when all went well.
+
+    Raises:
+        StorageFull: The disk took no more; `out` is as it was.
+    """
+    partial = out.with_name(f".{out.name}.part")
     try:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=out.parent) as spool:
-            spooled = _spool_cards(
-                items, spool, tally, max_items=max_items, max_side=max_side, quality=jpeg_quality
-            )
-            spool.seek(0)
-            head = _head(tally, title=title, facts=facts, notes=notes, language=language, spooled=spooled)
-            with partial.open("w", encoding="utf-8", errors="replace") as page:
-                page.writelines(_template("page.html.j2").generate(cards=_chunks(spool), **head))
+        with partial.open("w", encoding="utf-8", errors="replace") as page:
+            yield page
         partial.replace(out)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -99,7 +114,6 @@ def write_report(
         raise StorageFull(f"{out}: no space left for the report; free some and write it again") from error
     finally:
         partial.unlink(missing_ok=True)
-    return out
 
 
 @dataclass
