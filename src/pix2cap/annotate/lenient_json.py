@@ -23,17 +23,20 @@ _OPEN_QUOTES: Final = {
     "`": "`",
     "«": "»",
 }
-_SKIP: Final = re.compile(r"(?:[\s,]+|//[^\n]*|#[^\n\"'{}\[\]]*(?=\n)|/\*.*?(?:\*/|\Z))+", re.S)
+_SKIP: Final = re.compile(r"(?:[\s,]+|//[^\n]*|#[^\n\"'{}\[\]]{0,300}(?=\n)|/\*.*?(?:\*/|\Z))+", re.S)
 _BARE: Final = re.compile(r"[^\s,:\[\]{}\"“”]+")
 _START: Final = re.compile(r"[\[{](?=\s*(?:[\"'“”‘’{\[\d\w/#-]|[\]}]))")
-_AFTER_KEY: Final = re.compile(r"\s*:")
+_AFTER_KEY: Final = re.compile(r"\s{0,300}:")
+_LONGEST_KEY: Final = 60
+"""Characters after which a quote that opened a key is taken for a stray one."""
+# Every look ahead is bounded, so that no reply costs more than its length.
 _AFTER_VALUE: Final = re.compile(
-    r"""\s*(?:(?://[^\n]*|/\*.*?\*/)\s*)*(?:[}\]]|\Z|,\s*(?:[}\]]|//|/\*|\Z|
+    r"""\s{0,300}(?:(?://[^\n]{0,300}\n|/\*.{0,300}?\*/)\s{0,300}){0,3}(?:[}\]]|\Z|,\s*(?:[}\]]|//|/\*|\Z|
     (?:["'“”‘’`][^"'“”‘’`\n]{1,40}["'“”‘’`]|[A-Za-z_]\w{0,30})\s*:)|
     (?:["'“”‘’`](?:id|caption|visible)["'“”‘’`])\s*:)""",
     re.S | re.X,
 )
-_AFTER_ITEM: Final = re.compile(r"\s*(?:[\]}]|\Z|,)")
+_AFTER_ITEM: Final = re.compile(r"\s{0,300}(?:[\]}]|\Z|,)")
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None, "none": None}
 _NUMBER: Final = re.compile(r"[+-]?\d{1,15}(?:\.\d{0,15})?")
@@ -71,6 +74,8 @@ class _Reader:
         self.unclosed = False
         self._stack: list[tuple[Any, list[Any]]] = []
         """Open containers with their pending keys (one list a container, empty or one key)."""
+        self._open: dict[type, int] = {dict: 0, list: 0}
+        """How many of each kind are open, so that a stray bracket need not search the stack."""
 
     def read(self) -> Any:
         """Read to the bracket that closes the first one, or to the end of the text."""
@@ -83,6 +88,7 @@ class _Reader:
             if char in "{[":
                 self.position += 1
                 self._stack.append(({} if char == "{" else [], []))
+                self._open[dict if char == "{" else list] += 1
             elif char in "}]":
                 self.position += 1
                 root = self._close(char)
@@ -94,18 +100,21 @@ class _Reader:
 
     def _close(self, char: str) -> Any:
         """Close the innermost container; a bracket of the other kind closes what was left open inside."""
-        wanted = dict if char == "}" else list
-        if any(isinstance(container, wanted) for container, _ in self._stack):
-            while len(self._stack) > 1 and not isinstance(self._stack[-1][0], wanted):
-                inner = self._stack.pop()[0]
+        wanted: type = dict if char == "}" else list
+        if self._open[wanted]:
+            while not isinstance(self._stack[-1][0], wanted):
+                inner = self._pop()
                 self._put(inner)
-        elif len(self._stack) == 1:
-            return self._stack.pop()[0]
-        else:
+        elif len(self._stack) > 1:
             return None  # a stray bracket
-        container = self._stack.pop()[0]
+        container = self._pop()
         if self._stack:
             self._put(container)
+        return container
+
+    def _pop(self) -> Any:
+        container = self._stack.pop()[0]
+        self._open[type(container)] -= 1
         return container
 
     def _end(self) -> Any:
@@ -169,7 +178,8 @@ class _Reader:
         index = start
         pieces: list[str] = []
         pattern = re.compile(rf"[\\{closing}]" if closing not in "”’" else rf"[\\{closing}\"']")
-        while match := pattern.search(text, index):
+        end = min(len(text), start + _LONGEST_KEY) if as_key else len(text)
+        while match := pattern.search(text, index, end):
             pieces.append(text[index : match.start()])
             index = match.end()
             if match[0] == "\\":

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pix2cap.text.subject import FINITE_VERBS
+
 _SIDE: Final = r"(?:left|right)(?:-hand)?"
 _LEVEL: Final = r"(?:top|bottom|upper|lower)(?:most)?"
 _MIDDLE: Final = r"(?:mid|middle|cent(?:er|re))"
@@ -135,7 +137,7 @@ def _is_claim(match: re.Match[str], before: str, after: str) -> bool:
     framed = bool(match["frame"]) or bool(_FRAMED.match(after))
     if not framed and (_OTHER_FRAME.match(after) and after.split()[0].lower() == "of"):
         return False
-    if not framed and not _BOUNDARY.match(after):
+    if not framed and not _BOUNDARY.match(after) and after.split()[0].lower() not in FINITE_VERBS:
         return False
     if preposition in {"to", "toward", "towards", "from", "into", "up", "down", "off", "against"} and not (
         field

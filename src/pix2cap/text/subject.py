@@ -26,7 +26,8 @@ _WORDS: Final = {
 _PREPOSITIONS: Final = _WORDS["prepositions"]
 _ARTICLES: Final = _WORDS["articles"]
 _LEADS: Final = _WORDS["leads"]
-_VERBS: Final = _WORDS["verbs"]
+FINITE_VERBS: Final = _WORDS["verbs"]
+"""Third-person forms that captions use."""
 _GRADES: Final = _WORDS["grades"]
 _COUNTS: Final = _WORDS["counts"]
 _ORDERS: Final = _WORDS["orders"]
@@ -78,20 +79,28 @@ def _skip_lead(tokens: Sequence[str]) -> Sequence[str]:
     """Drop what stands before the subject."""
     if tokens[:1] == ["there"] and len(tokens) > 2:
         return tokens[2:]
-    if tokens[:1] in (["visible"], ["shown"], ["seen"]) or (tokens and tokens[0] in _LEADS):
-        comma = next((i for i, token in enumerate(tokens[:16]) if token == ","), None)
-        if comma is not None and (tokens[0] not in {"just", "half", "partly"} or comma < 10):
-            return _skip_lead(tokens[comma + 1 :]) if comma + 1 < len(tokens) else tokens
-        for i, token in enumerate(tokens[1:14], start=1):
-            if token in _VERBS or token in {"is", "are"}:
-                return tokens[i + 1 :]
-        return tokens[1:] if tokens[0] in {"just", "half", "partly", "partially", "mostly"} else ()
-    opens_clause = (
-        len(tokens) > 2 and tokens[0].endswith(("ing", "ed")) and tokens[1] in _PREPOSITIONS | _ARTICLES
-    )
-    if opens_clause and "," in tokens[:16]:
-        return tokens[list(tokens).index(",") + 1 :]
-    return tokens
+    if tokens and (tokens[0] in _LEADS or tokens[0] in _GRADES):
+        return _skip_phrase(tokens)
+    opens = len(tokens) > 2 and tokens[0].endswith(("ing", "ed")) and tokens[1] in _PREPOSITIONS | _ARTICLES
+    return tokens[list(tokens).index(",") + 1 :] if opens and "," in tokens[:16] else tokens
+
+
+def _skip_phrase(tokens: Sequence[str]) -> Sequence[str]:
+    """Skip "At the left, ..." to its comma and "In front stands a ..." to its verb.
+
+    "Partly hidden by a rock, a bear" opens with a phrase, "Partly hidden bear, facing left" does not:
+    after a grade the comma counts only where a new noun phrase begins.
+    """
+    grades = tokens[0] in _GRADES
+    for i, token in enumerate(tokens[1:16], start=1):
+        if token == "," and i + 1 < len(tokens) and (not grades or tokens[i + 1] in _ARTICLES | _COUNTS):
+            return _skip_lead(tokens[i + 1 :])
+    if grades:
+        return tokens[1:]
+    for i, token in enumerate(tokens[1:14], start=1):
+        if token in FINITE_VERBS or token in {"is", "are"}:
+            return tokens[i + 1 :]
+    return ()
 
 
 class _Reader:
@@ -196,7 +205,7 @@ class _Reader:
         if not self._said:
             return True
         following = self._tokens[index + 1 : index + 2]
-        if not following or following[0] in _VERBS or following[0] in _PREPOSITIONS - {"partly"}:
+        if not following or following[0] in FINITE_VERBS or following[0] in _PREPOSITIONS - {"partly"}:
             return False
         self._close()
         return True
@@ -207,15 +216,7 @@ class _Reader:
         if not token[0].isalnum():
             return True
         if token in _PREPOSITIONS:
-            return self._said or token not in {
-                "partly",
-                "partially",
-                "mostly",
-                "barely",
-                "just",
-                "lit",
-                "like",
-            }
+            return self._said or token not in _GRADES | {"lit", "like"}
         return self._said and self._is_verb(index, 1)
 
     def _is_verb(self, index: int, step: int) -> bool:
@@ -223,7 +224,7 @@ class _Reader:
         if not self._said or step > 1:
             return False
         token = self._tokens[index]
-        if token in _VERBS:
+        if token in FINITE_VERBS:
             # "a dog stands", "trees line", but "a fruit stand".
             return (
                 token.endswith("s")
@@ -240,7 +241,7 @@ class _Reader:
     def _is_late_verb(self, index: int) -> bool:
         """True for the verb of a subject that no lexicon knows: "towelling runs along the wall"."""
         token = self._tokens[index]
-        may_be = index >= 2 and token in _VERBS and token.endswith("s")
+        may_be = index >= 2 and token in FINITE_VERBS and token.endswith("s")
         if not may_be or self._tokens[index - 1] in _ARTICLES:
             return False
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
@@ -249,7 +250,7 @@ class _Reader:
     def _over(self, index: int) -> bool:
         """True where the word at `index` cannot go on with a noun phrase."""
         token = self._tokens[index] if index < len(self._tokens) else "."
-        if token in _ARTICLES | _PREPOSITIONS | _ADVERBS | _VERBS | _PARTICIPLES | {"and", "or", "of"}:
+        if token in _ARTICLES | _PREPOSITIONS | _ADVERBS | FINITE_VERBS | _PARTICIPLES | {"and", "or", "of"}:
             return True
         if not token[0].isalnum() or token.endswith(("ly", "ing")):
             return True

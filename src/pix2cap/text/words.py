@@ -37,7 +37,7 @@ _DANGLING: Final = word_set(
     which who whom whose when is are was were be being has have had its his their my your our both each
     very such while because although beside near"""
 )
-"""English words that no sentence ends with (rare ends such as "walking by" are left out)."""
+"""English words that hardly a sentence ends with."""
 
 
 def words_of(text: str) -> list[str]:
