@@ -45,6 +45,13 @@ def test_crops_language_and_ids_are_told() -> None:
     assert "English" not in plain
 
 
+def test_a_lone_crop_is_not_called_a_whole_photo() -> None:
+    text = load_prompt().render(ROWS[2:], crops=(3,), stage="crop")
+    assert "an enlarged view of segment 3, cut out of the photo" in text
+    assert "as it was taken" not in text
+    assert "as it was taken" in load_prompt().render(ROWS, crops=(3,), stage="again")
+
+
 def test_it_asks_for_what_the_issue_names() -> None:
     text = load_prompt().render(ROWS).lower()
     for word in (
