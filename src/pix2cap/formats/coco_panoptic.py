@@ -11,7 +11,7 @@ import orjson
 from pix2cap.core import Problem, SegmentCaption
 from pix2cap.core.caption import CaptionStatus
 from pix2cap.formats.file_places import FolderFiles, open_masks
-from pix2cap.formats.file_source import PngSource
+from pix2cap.formats.file_source import FileSource, PngSource
 from pix2cap.formats.findings import Finding
 from pix2cap.formats.image_index import CategoryTable, ImageIndex
 from pix2cap.formats.json_stream import describe_type, is_int, stream_lists
@@ -66,7 +66,13 @@ class CocoPanopticSource(PngSource):
         self.licenses: list[Any] = licenses
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return read_coco_panoptic, self._arguments
+        *paths, name, truth = self._arguments
+        return partial(read_coco_panoptic, name=name, truth=truth), tuple(paths)
+
+    @property
+    def annotated_ids(self) -> list[int]:
+        """Ids of the images that have an entry in `annotations`, in the order of that list."""
+        return list(self._annotations.rows)
 
     def record(self, image_id: int) -> ImageRecord:
         """One image's checked entry.
@@ -117,7 +123,12 @@ def _caption(record: SegmentRecord) -> SegmentCaption | None:
 
 
 def read_coco_panoptic(
-    json_path: Path, masks: Path, images: Path | None = None, *, name: str | None = None
+    json_path: Path,
+    masks: Path,
+    images: Path | None = None,
+    *,
+    name: str | None = None,
+    truth: FileSource | None = None,
 ) -> CocoPanopticSource:
     """Open a COCO panoptic JSON; the file is read once, item by item, and only a compact index stays.
 
@@ -126,6 +137,8 @@ def read_coco_panoptic(
         masks: Folder or `.zip` of PNGs whose colours are ids: R + 256 G + 65536 B.
         images: Folder of pictures; without it `picture()` refuses and `check()` leaves pictures out.
         name: What messages call the JSON; its file name otherwise.
+        truth: For predictions in COCO's results format, which may leave out `images` and `categories`:
+            what lacks is taken from here, and categories always are.
 
     Raises:
         InputError: The JSON or a folder is missing, damaged or of another shape.
@@ -143,7 +156,11 @@ def read_coco_panoptic(
         "categories": categories.add,
         "licenses": licenses.append,
     }
-    stream_lists(json_path, handlers, optional=("licenses",))
+    optional = ("licenses",) if truth is None else ("licenses", "images", "categories")
+    stream_lists(json_path, handlers, optional=optional)
+    if truth is not None:
+        _add_known_images(index, annotations, truth)
+        categories.problems += _renamed(file, categories, truth)
     problems = [*index.close(), *annotations.problems, *categories.problems]
     problems += [
         Problem(file, Finding.ANNOTATION_WITHOUT_IMAGE, i, expected="an entry in `images`", got="none")
@@ -152,12 +169,32 @@ def read_coco_panoptic(
     pictures = FolderFiles(images) if images is not None else None
     return CocoPanopticSource(
         file,
-        categories.by_id,
+        categories.by_id if truth is None else truth.categories,
         index,
         pictures,
         problems,
         annotations=annotations,
         licenses=licenses,
-        arguments=(json_path, masks, images),
+        arguments=(json_path, masks, images, name, truth),
         masks=open_masks(masks),
     )
+
+
+def _add_known_images(index: ImageIndex, annotations: _Annotations, truth: FileSource) -> None:
+    """Take from the truth the images that a results file annotates but does not list."""
+    known = set(truth.image_ids)
+    for image_id in annotations.rows:
+        if image_id not in index and image_id in known:
+            record = truth.record(image_id)
+            width, height = record.size_wh or (None, None)
+            index.add({"id": image_id, "file_name": record.file_name, "width": width, "height": height})
+
+
+def _renamed(file: str, table: CategoryTable, truth: FileSource) -> list[Problem]:
+    """Categories that the results file names otherwise than the truth: ids may have been renumbered."""
+    both = [(c, truth.categories[c.id]) for c in table.by_id.values() if c.id in truth.categories]
+    return [
+        Problem(file, Finding.RENAMED_CATEGORY, None, None, f"{b.id}: {b.name!r}", repr(a.name), False)
+        for a, b in both
+        if a.name != b.name
+    ]

@@ -32,6 +32,7 @@ class Finding(StrEnum):
     WRONG_TYPE = "wrong type"
     NO_IMAGES = "no images"
     DUPLICATE_CATEGORY = "duplicate category id"
+    RENAMED_CATEGORY = "category of another name"
     DUPLICATE_IMAGE = "duplicate image id"
     DUPLICATE_ANNOTATION = "more than one annotation of the image"
     DUPLICATE_SEGMENT = "duplicate segment id"
