@@ -31,6 +31,9 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     '"': "''",
+    # After `\\` these would be read as its argument.
+    "[": "{[}",
+    "*": "{*}",
 }
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -120,10 +123,9 @@ def to_latex(results: Sequence[PanopticCaptioningResult], names: Sequence[str]) 
         if any(cell.interval for cell in cells):
             small = [rf"{{\tiny [{cell.interval}]}}" if cell.interval else "" for cell in cells]
             lines.append(" & ".join(["", *small]) + r" \\")
-    lines.append(r"\bottomrule")
-    for note in _small_print(table):
-        lines.append(rf"\multicolumn{{{width}}}{{p{{0.95\linewidth}}}}{{\footnotesize {_latex(note)}}} \\")
-    return "\n".join([*lines, r"\end{tabular}", ""])
+    lines += [r"\bottomrule", r"\end{tabular}", r"\par\smallskip"]
+    lines += [rf"{{\footnotesize {_latex(note)}\par}}" for note in _small_print(table)]
+    return "\n".join([*lines, ""])
 
 
 def _latex_cell(cell: Cell) -> str:
