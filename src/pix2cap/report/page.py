@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import re
 import tempfile
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pix2cap import __version__
 from pix2cap.core import CaptionStatus
-from pix2cap.errors import ImageRefused, StorageFull
+from pix2cap.errors import ImageRefused
 from pix2cap.report.figures import histogram, status_bar
 from pix2cap.report.item import ReportItem, Row, rows_of
+from pix2cap.report.shell import asset, csp_hash, one_script, replacing, template
 from pix2cap.report.tally import Tally
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 Fact = str | int | float | None
 
@@ -81,10 +72,9 @@ def write_report(
     """
     if max_items < 1 or max_side < 1:
         raise ValueError(f"expected max_items and max_side of at least 1, got {max_items} and {max_side}")
-    out.parent.mkdir(parents=True, exist_ok=True)
     tally = Tally()
     with (
-        _replacing(out) as page,
+        replacing(out) as page,
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace", dir=out.parent) as spool,
     ):
         spooled = _spool_cards(
@@ -92,28 +82,8 @@ def write_report(
         )
         spool.seek(0)
         head = _head(tally, title=title, facts=facts, notes=notes, language=language, spooled=spooled)
-        page.writelines(_template("page.html.j2").generate(cards=_chunks(spool), **head))
+        page.writelines(template("page.html.j2").generate(cards=_chunks(spool), **head))
     return out
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[IO[str]]:
-    """Write beside `out` and take its place only when all went well.
-
-    Raises:
-        StorageFull: The disk took no more; `out` is as it was.
-    """
-    partial = out.with_name(f".{out.name}.part")
-    try:
-        with partial.open("w", encoding="utf-8", errors="replace") as page:
-            yield page
-        partial.replace(out)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StorageFull(f"{out}: no space left for the report; free some and write it again") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @dataclass
@@ -130,7 +100,7 @@ def _spool_cards(
     """Count every item and write the cards of the first `max_items`; without its picture a card is grey."""
     from pix2cap.report.pictures import embed
 
-    card = _template("card.html.j2")
+    card = template("card.html.j2")
     spooled = _Spooled()
     for item in items:
         rows = rows_of(item)
@@ -166,7 +136,7 @@ def _head(
     spooled: _Spooled,
 ) -> dict[str, object]:
     """Everything on the page but the cards."""
-    script, style = _script(), _package_text("report.css")
+    script, style = one_script(*_SCRIPTS), asset("report.css")
     return {
         "title": title,
         "facts": [
@@ -186,8 +156,8 @@ def _head(
         "reasons": sorted(tally.reasons.items(), key=lambda pair: (-pair[1], pair[0])),
         "script": Markup(script),
         "style": Markup(style),
-        "script_hash": _csp_hash(script),
-        "style_hash": _csp_hash(style),
+        "script_hash": csp_hash(script),
+        "style_hash": csp_hash(style),
         "version": __version__,
     }
 
@@ -210,34 +180,3 @@ def _shown(key: str, value: Fact) -> str:
 def _chunks(spool: IO[str]) -> Iterator[Markup]:
     while chunk := spool.read(_CHUNK_CHARS):
         yield Markup(chunk)
-
-
-def _script() -> str:
-    """All scripts in one scope of their own."""
-    return "(() => {\n'use strict';\n" + "\n".join(_package_text(name) for name in _SCRIPTS) + "})();\n"
-
-
-def _csp_hash(text: str) -> str:
-    return "sha256-" + b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("pix2cap.report", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["spaced"] = lambda status: str(status).replace("_", " ")
-    return environment
-
-
-def _template(name: str) -> Template:
-    return _environment().get_template(name)
-
-
-@cache
-def _package_text(name: str) -> str:
-    return (files("pix2cap.report") / "assets" / name).read_text(encoding="utf-8")
