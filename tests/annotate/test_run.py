@@ -152,6 +152,18 @@ def test_not_visible_is_no_failure(bench):
     assert status.is_clean
 
 
+def test_a_model_that_stands_by_another_class_is_believed(bench):
+    insists = "A brown wooden bench with a straight back stands empty beside a low wall, its seat worn pale."
+    status = bench.run(ScriptedModel(lambda request: reply_json(request, id1=insists)), limit=1)
+    assert status.is_clean
+    first, second = bench.sql(
+        f"SELECT verdict, findings FROM attempts WHERE text = '{insists}' ORDER BY attempt"
+    )
+    assert first[0] == "drop"
+    assert second[0] == "keep"
+    assert [(check, hard) for check, _, hard in json.loads(second[1])] == [("class", False)]
+
+
 def test_retry_failed_asks_anew_and_keeps_what_was_good(bench):
     bench.run(ScriptedModel(lambda request: reply_json(request, id1=None)), limit=1)
     assert read_status(bench.run_dir).segments.failed == 1
