@@ -234,7 +234,7 @@ def _is_confirmed(
         attempt.segment_id == segment_id
         and attempt.text
         and _only_class(check for check, _, hard in attempt.findings if hard)
-        and names & set(subject_of(attempt.text).heads)
+        and (attempt.text == text or names & set(subject_of(attempt.text).heads))
         for attempt in earlier
     )
 
