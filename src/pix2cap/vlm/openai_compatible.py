@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -17,6 +18,7 @@ from pix2cap.vlm.chat_body import Detail, Dialect, JsonMode, adapt, chat_body, e
 from pix2cap.vlm.chat_reply import ApiError, read_error, read_reply
 from pix2cap.vlm.endpoint import Endpoint
 from pix2cap.vlm.model import CaptionRequest, Reply, Usage
+from pix2cap.vlm.patience import Patience
 from pix2cap.vlm.pricing import estimate_request_tokens
 from pix2cap.vlm.rate_limit import RateLimit
 from pix2cap.vlm.retry import Backoff, PassingError, retry_after_s
@@ -49,7 +51,8 @@ class OpenAICompatible:
         concurrency: Requests in flight at most.
         requests_per_minute: None for no limit.
         tokens_per_minute: Input and output tokens together, None for no limit.
-        timeout_s: From the first byte sent to the last one read; connecting alone may take 10 s.
+        timeout_s: From the first byte sent to the last one read, at most (see `Patience`); connecting alone
+            may take 10 s.
         max_tries: HTTP requests for one answer at most, those that find out what the endpoint takes aside.
         json_mode: `auto` asks for a strict schema and steps down to JSON mode and plain text where the
             endpoint refuses; the other values fix it.
@@ -93,7 +96,7 @@ class OpenAICompatible:
         self._model = model
         self._endpoint = Endpoint.parse(base_url, api_key=api_key, environ=os.environ)
         self._concurrency = concurrency
-        self._timeout_s = timeout_s
+        self._patience = Patience(timeout_s)
         self._max_tries = max_tries
         self._detail = detail
         self._proxies = proxies
@@ -167,7 +170,7 @@ class OpenAICompatible:
         headers = {"Content-Type": "application/json", "User-Agent": f"pix2cap/{__version__}"}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=10),
+            timeout=self._timeout(),
             headers=headers | self._endpoint.key_header,
             cookie_jar=aiohttp.DummyCookieJar(),
             # Proxies are looked up once below; trust_env would read the environment for every request and
@@ -252,18 +255,27 @@ class OpenAICompatible:
         """
         assert self._session is not None
         exchange.tries += 1
+        began = time.monotonic()
         try:
             async with self._session.post(
                 self._endpoint.url,
                 data=_Body(body),
+                timeout=self._timeout(),
                 headers={KEY_HEADER: exchange.request.key},
                 proxy=self._proxy,
                 allow_redirects=False,
             ) as response:
-                return response.status, response.headers, await response.read()
+                answer = response.status, response.headers, await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             fault = self._as_fault(error)
+        else:
+            if answer[0] == 200:
+                self._patience.note(time.monotonic() - began)
+            return answer
         raise fault
+
+    def _timeout(self) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=self._patience.seconds, sock_connect=10)
 
     def _as_fault(self, error: Exception) -> PassingError | ModelRejected:
         host = self.host
@@ -272,7 +284,9 @@ class OpenAICompatible:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return PassingError(f"{host} took no connection within 10 s", reason="time-out", unreachable=True)
         if isinstance(error, TimeoutError):
-            return PassingError(f"{host} did not answer within {self._timeout_s:g} s", reason="time-out")
+            return PassingError(
+                f"{host} did not answer within {self._patience.seconds:g} s", reason="time-out"
+            )
         if isinstance(error, aiohttp.ClientConnectorError):
             why = error.os_error.strerror or type(error.os_error).__name__
             return PassingError(f"cannot reach {host}: {why}", reason="connection", unreachable=True)
