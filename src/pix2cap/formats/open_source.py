@@ -49,7 +49,7 @@ def open_source(path: Path, *, masks: Path | None = None, images: Path | None = 
         return read_coco_instances(path, images)
     if kind == "id_maps":
         return read_id_maps(path, masks, images)
-    return read_coco_panoptic(path, masks or _masks_beside(path), images)
+    return read_coco_panoptic(path, masks or masks_beside(path), images)
 
 
 def read_dataset_source(
@@ -121,7 +121,12 @@ def _beside(path: Path) -> Path | None:
     return None
 
 
-def _masks_beside(path: Path) -> Path:
+def masks_beside(path: Path) -> Path:
+    """The folder or zip of masks that lies beside a COCO panoptic JSON.
+
+    Raises:
+        InputError: There is none.
+    """
     found = _beside(path)
     if found is None:
         got = f"no {path.stem}/ or {path.stem}.zip beside it; name the folder with --masks"

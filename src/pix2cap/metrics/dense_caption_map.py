@@ -7,7 +7,7 @@ al., "DenseCap", CVPR 2016).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,47 +40,23 @@ class AveragePrecision:
     by_iou: Mapping[float, float]
 
 
-def average_precision(is_true: NDArray[np.bool_], npos: int) -> float:
+def average_precision(true_rows: NDArray[np.int64], npos: int) -> float:
     """Interpolated average precision of records in their order.
 
     Args:
-        is_true: `(R,)` whether each record is a true positive.
+        true_rows: Rows of the true positives, ascending; precision can only peak at one of them.
         npos: Ground truths to find; without any the result is 0.
 
     Example:
-        >>> average_precision(np.array([True, False, True]), 2)
+        >>> average_precision(np.array([0, 2]), 2)  # true, false, true
         0.8349834983498349
     """
-    return float(average_precisions([np.flatnonzero(is_true)], np.ones(len(is_true)), npos)[0])
-
-
-def average_precisions(
-    true_rows: Sequence[NDArray[np.int64]], weights: NDArray[np.float64], npos: float
-) -> NDArray[np.float64]:
-    """Interpolated average precision for several sets of true positives over the same weighted records.
-
-    A record of weight 2 stands for two equal ones in a row. Precision can only peak at a true positive, so
-    only those are looked at.
-
-    Args:
-        true_rows: For each set the ascending rows of its true positives.
-        weights: `(R,)` of the records in their order, not negative.
-        npos: Weight of the ground truths to find.
-    """
-    result = np.zeros(len(true_rows))
-    if npos <= 0:
-        return result
-    seen = np.cumsum(weights)
-    for number, rows in enumerate(true_rows):
-        rows = rows[weights[rows] > 0]
-        if not len(rows):
-            continue
-        found = np.cumsum(weights[rows])
-        best = np.maximum.accumulate((found / seen[rows])[::-1])[::-1]
-        at = np.searchsorted(found / npos, RECALL_POINTS, side="left")
-        reached = at < len(best)
-        result[number] = best[at[reached]].sum() / len(RECALL_POINTS)
-    return result
+    if npos <= 0 or not len(true_rows):
+        return 0.0
+    found = np.arange(1, len(true_rows) + 1)
+    best = np.maximum.accumulate((found / (true_rows + 1))[::-1])[::-1]
+    at = np.searchsorted(found / npos, RECALL_POINTS, side="left")
+    return float(best[at[at < len(best)]].sum() / len(RECALL_POINTS))
 
 
 def mean_average_precision(
@@ -89,7 +65,7 @@ def mean_average_precision(
     may_match: NDArray[np.bool_],
     npos: int,
 ) -> AveragePrecision:
-    """mAP of records in their order.
+    """Mean average precision of records in their order.
 
     A record is a true positive when it may match, its IoU is at least the one threshold and its METEOR
     above the other.
@@ -101,7 +77,7 @@ def mean_average_precision(
         npos: Ground truths to find.
     """
     rows = threshold_rows(iou, meteor, may_match)
-    values = average_precisions(rows, np.ones(len(iou)), npos).tolist()
+    values = [average_precision(r, npos) for r in rows]
     count = len(IOU_THRESHOLDS)
     pairs = [(t, s) for t in IOU_THRESHOLDS for s in METEOR_THRESHOLDS]
     return AveragePrecision(
@@ -157,10 +133,12 @@ class Records:
         """By descending score, then ascending image id, then ascending segment id."""
         order = np.lexsort((self.pred_ids, self.image_ids, -self.scores))
         return Records(
-            *(
-                column[order]
-                for column in (self.image_ids, self.gt_ids, self.pred_ids, self.iou, self.scores, self.took)
-            )
+            self.image_ids[order],
+            self.gt_ids[order],
+            self.pred_ids[order],
+            self.iou[order],
+            self.scores[order],
+            self.took[order],
         )
 
 

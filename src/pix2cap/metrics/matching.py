@@ -151,7 +151,9 @@ class Overlaps:
             - self.pixels
             - self.void_pixels[self.pred_index]
         )
-        return np.divide(self.pixels, union, out=np.zeros(len(union)), where=union > 0)
+        iou = np.zeros(len(union))
+        np.divide(self.pixels, union, out=iou, where=union > 0)
+        return iou
 
     def excused(self, crowds: Crowds = "all") -> NDArray[np.bool_]:
         """`(P,)` predictions of which more than half lies in void and in crowds of their own class."""
