@@ -9,6 +9,7 @@
     ├── ModelError            a vision-language model could not be asked
     │   ├── ModelUnavailable  transport gave up (429, 5xx, time-out, reset) after its retries
     │   └── ModelRejected     the endpoint said no for good (401, 404, unknown model): exit 2
+    ├── MetricUnavailable     a metric cannot be computed here: data, jars or a model are missing
     ├── BudgetReached         the next request could exceed --max-cost: exit 3
     └── StorageFull           the disk took no more; what was committed is safe: exit 2
 
@@ -95,6 +96,14 @@ class ModelRejected(ModelError):
     def concerns_one_request(self) -> bool:
         """True where another request may be taken: this one is too large, or of a shape refused."""
         return self.status in (400, 413, 422)
+
+
+class MetricUnavailable(Pix2CapError):
+    """A metric cannot be computed here: its data, jars or model are missing, or its program failed.
+
+    The message says what is missing and what to type to get it. Who computes several metrics reports the one
+    as missing with this message, never as 0.
+    """
 
 
 class BudgetReached(Pix2CapError):
