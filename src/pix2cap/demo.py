@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2cap.annotate import JobOptions, RunStatus, annotate, export_run
+from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.core import ImageRef
 from pix2cap.draw.encode import encode_png
 from pix2cap.errors import UsageError
@@ -99,11 +100,11 @@ def _write_sample(sample: Path, seed: int) -> int:
 
 
 def _clear(folder: Path) -> None:
-    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+    make_out_folder(folder)
+    if any(folder.iterdir()) and not (folder / _MARKER).exists():
         raise UsageError(f"{folder}: expected an empty folder or an earlier demo; give another --out")
     for name in ("sample", "run", "dataset"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARKER).touch()
 
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pix2cap.annotate.journal import JOURNAL_NAME, Journal, Outcome
-from pix2cap.annotate.settings import RunConfig
+from pix2cap.annotate.journal import JOURNAL_NAME, Journal, Outcome, told_of_damage
+from pix2cap.annotate.out_folder import make_out_folder
+from pix2cap.annotate.settings import RunConfig, SourcePaths
 from pix2cap.annotate.status import RunStatus, read_status
 from pix2cap.core import CaptionedImage, CaptionSource, ImageRef, PanopticMap, SegmentCaption
-from pix2cap.errors import ImageRefused
+from pix2cap.errors import ImageRefused, InputError, UsageError
 from pix2cap.formats.dataset_folder import DatasetWriter
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.manifest import DatasetAbout
@@ -28,12 +29,14 @@ class Exported:
         folder: The dataset folder.
         images: Images in it.
         refused: Images whose map could not be read, so that no file but the manifest has them.
-        segments: Segments by status.
+        segments_refused: Their segments.
+        segments: The other segments, by status.
     """
 
     folder: str
     images: int
     refused: int
+    segments_refused: int
     segments: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
@@ -53,37 +56,69 @@ def export_run(
         run_dir: The run folder.
         out: The dataset folder; an earlier dataset of ours there is replaced.
         copy_images: Put the pictures into `images/` instead of referring to them.
-        overwrite: Write even into a folder that holds other files.
+        overwrite: Write even into a folder that holds other files; never over what the run reads.
 
     Returns:
         Counts.
 
     Raises:
         InputError: The run or its source cannot be read.
-        UsageError: The folder holds something else and `overwrite` is off.
+        UsageError: The folder holds something else and `overwrite` is off, or the run reads from it.
 
     Example:
         >>> export_run("run", "dataset")  # doctest: +SKIP
     """
     run_path, out_path = Path(run_dir), Path(out)
     config, status = RunConfig.read(run_path), read_status(run_path)
-    paths = config.paths
-    source = open_source(paths.source, masks=paths.masks, images=paths.images)
+    source = _open_source(config.paths, run_path)
+    pictures = None if source.pictures is None else source.pictures.folder
+    _require_elsewhere(out_path, config.paths, run_path, pictures)
+    make_out_folder(out_path)
     writer = DatasetWriter(
         out_path,
         source.categories,
-        about=_about(config, status, paths.source),
-        images_dir=paths.images,
+        about=_about(config, status, config.paths.source),
+        images_dir=pictures,
         copy_images=copy_images,
         overwrite=overwrite,
     )
-    journal = Journal(run_path / JOURNAL_NAME, writable=False)
-    with contextlib.closing(journal), writer:
+    path = run_path / JOURNAL_NAME
+    journal = Journal(path, writable=False)
+    with told_of_damage(path), contextlib.closing(journal), writer:
         for image_id in journal.image_ids():
             _add(writer, source, journal, config, image_id, copy_images=copy_images)
     tally = writer.tally
     counts = {status.value: count for status, count in sorted(tally.statuses.items())}
-    return Exported(str(out_path), tally.images, len(tally.refused), counts)
+    hidden = sum(one["segments"] for one in tally.refused)
+    return Exported(str(out_path), tally.images, len(tally.refused), hidden, counts)
+
+
+def _open_source(paths: SourcePaths, run_dir: Path) -> FileSource:
+    try:
+        return open_source(paths.source, masks=paths.masks, images=paths.images)
+    except InputError as error:
+        gone = [p for p in (paths.source, paths.masks, paths.images) if p is not None and not p.exists()]
+        if not gone:
+            raise
+        raise InputError(
+            f"{run_dir}: expected what the run was made of at {gone[0]}, found nothing there; where it was"
+            f" moved, `pix2cap annotate run` with the new places and --out {run_dir} takes them up and asks"
+            " nothing twice"
+        ) from error
+
+
+def _require_elsewhere(out: Path, paths: SourcePaths, run_dir: Path, pictures: Path | None) -> None:
+    """Refuse to write a dataset over what it is made of."""
+    replaced = [(out / name).resolve() for name in ("panoptic.json", "panoptic", "instances.json", "images")]
+    for place in (run_dir, paths.source, paths.masks, pictures):
+        if place is None:
+            continue
+        found = place.resolve()
+        if found == out.resolve() or any(found.is_relative_to(target) for target in replaced):
+            raise UsageError(
+                f"{out}: expected a folder that the run does not read from, got the one with {place.name};"
+                " give another --out"
+            )
 
 
 def _add(
@@ -95,7 +130,13 @@ def _add(
     *,
     copy_images: bool,
 ) -> None:
-    entry = source.entry(image_id)
+    try:
+        entry = source.entry(image_id)
+    except KeyError:
+        raise InputError(
+            f"{source.name}: expected image {image_id}, which the run worked on, found no such image;"
+            " export with the source as it was, or begin another run"
+        ) from None
     try:
         panoptic = source.panoptic(image_id)
     except ImageRefused as error:

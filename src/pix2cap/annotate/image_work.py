@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from pix2cap.annotate import ladder
 from pix2cap.annotate.asker import Asker, StoppedError, StopSignal
+from pix2cap.annotate.bounds import require_range
 from pix2cap.annotate.events import EventLog
 from pix2cap.annotate.journal import Journal, Outcome
 from pix2cap.annotate.planner import high_cost_usd
@@ -59,8 +60,12 @@ class RunOptions:
         limit: Only the first so many images of the source.
         image_ids: Only these images.
         retry_failed: Begin a new round for failed segments.
+        say: Told who gets how many pictures before the first is sent, and that an interrupt was heard.
         on_progress: Called after every image.
         handle_signals: Turn SIGINT and SIGTERM into a drain (main thread only).
+
+    Raises:
+        UsageError: A number is out of its range.
     """
 
     concurrency: int = 16
@@ -68,8 +73,20 @@ class RunOptions:
     limit: int | None = None
     image_ids: Collection[int] | None = None
     retry_failed: bool = False
+    say: Callable[[str], None] | None = None
     on_progress: Callable[[Progress], None] | None = None
     handle_signals: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no session could work with."""
+        require_range("--concurrency", self.concurrency, least=1)
+        require_range("--max-cost", self.max_cost_usd, least=0)
+        require_range("--limit", self.limit, least=1)
+
+    def tell(self, message: str) -> None:
+        """Say something to whoever listens."""
+        if self.say is not None:
+            self.say(message)
 
 
 @dataclass
@@ -97,20 +114,32 @@ class Session:
         return self.config.settings
 
 
+def is_due(session: Session, image_id: int) -> bool:
+    """False for an image that an earlier session settled and that nothing makes worth another look."""
+    settled = session.journal.settled(image_id)
+    if settled is None or settled.refused is not None or settled.rules != rules_version():
+        return True
+    return session.options.retry_failed and _has_failed(session.journal.outcomes(image_id))
+
+
+def _has_failed(outcomes: Mapping[int, Outcome]) -> bool:
+    return any(outcome.status is CaptionStatus.FAILED for outcome in outcomes.values())
+
+
 async def work_image(session: Session, entry: SourceImage) -> None:
     """Settle one image, unless an earlier session has; tell the progress."""
     image_id = entry.image.image_id
-    settled = session.journal.settled(image_id)
-    retry = session.options.retry_failed and settled is not None
-    if settled is None or settled.refused is not None or settled.rules != rules_version() or retry:
-        earlier = session.journal.outcomes(image_id) if retry and settled and not settled.refused else None
-        failed = earlier is not None and any(o.status is CaptionStatus.FAILED for o in earlier.values())
-        if earlier is None or failed or (settled is not None and settled.rules != rules_version()):
-            round_number = 0 if settled is None else settled.round + int(failed)
-            try:
-                await _climb(session, entry, round_number, earlier if failed else None)
-            except StoppedError:
-                return
+    if is_due(session, image_id):
+        settled = session.journal.settled(image_id)
+        earlier: Mapping[int, Outcome] | None = None
+        if session.options.retry_failed and settled is not None and settled.refused is None:
+            found = session.journal.outcomes(image_id)
+            earlier = found if _has_failed(found) else None
+        round_number = 0 if settled is None else settled.round + int(earlier is not None)
+        try:
+            await _climb(session, entry, round_number, earlier)
+        except StoppedError:
+            return
     session.images_done += 1
     if session.options.on_progress is not None:
         budget = session.asker.budget

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pix2cap.annotate.asker import PricedModel
+from pix2cap.annotate.bounds import require_language, require_range
 from pix2cap.annotate.image_work import Progress, RunOptions
 from pix2cap.annotate.planner import Plan, plan_source
 from pix2cap.annotate.previewer import Preview, preview_image
 from pix2cap.annotate.prompt import PromptTemplate, load_prompt
 from pix2cap.annotate.run import run_annotation
+from pix2cap.annotate.scope import images_in_scope
 from pix2cap.annotate.settings import AnnotateSettings, RunConfig, SourcePaths
 from pix2cap.annotate.status import RunStatus
+from pix2cap.errors import UsageError
+from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.open_source import open_source
-from pix2cap.formats.source import Source
 from pix2cap.vlm.open_model import open_model
 from pix2cap.vlm.pricing import price_of
 
@@ -46,6 +49,9 @@ class JobOptions:
         tokens_per_minute: Rate limit of the endpoint.
         timeout: Seconds to wait for one reply.
         max_tries: Times one request is sent when the endpoint fails in passing (429, 5xx, reset).
+
+    Raises:
+        UsageError: A number is out of its range, or settings contradict each other.
     """
 
     images: PathLike | None = None
@@ -67,13 +73,36 @@ class JobOptions:
     timeout: float = 120.0
     max_tries: int = 6
 
-    def open_source(self, source: PathLike) -> Source:
+    def __post_init__(self) -> None:
+        """Refuse what no run could work with, before anything is opened or sent."""
+        require_range("--max-marks", self.max_marks, least=1)
+        require_range("--max-tokens", self.max_tokens, least=1)
+        require_range("--temperature", self.temperature, least=0, most=2)
+        require_range("--concurrency", self.concurrency, least=1)
+        require_range("--timeout", self.timeout, above=0)
+        require_range("--max-tries", self.max_tries, least=1)
+        require_range("--requests-per-minute", self.requests_per_minute, above=0)
+        require_range("--tokens-per-minute", self.tokens_per_minute, above=0)
+        require_language(self.language)
+        if "describe" in (self.model, self.strong_model) and self.language.split("-")[0].lower() != "en":
+            raise UsageError(
+                f"expected --language en with describe, which writes English only, got {self.language!r};"
+                " name another model with --model"
+            )
+        if self.strong_model is not None and model_label(self.strong_model) == model_label(self.model):
+            raise UsageError(f"expected --strong-model to differ from --model, got {self.model!r} for both")
+
+    def open_source(self, source: PathLike) -> FileSource:
         """Open the images and masks.
 
         Raises:
             InputError: They are not what they should be.
+            UsageError: Nobody said where the pictures are.
         """
-        return open_source(Path(source), masks=_path(self.masks), images=_path(self.images))
+        opened = open_source(Path(source), masks=_path(self.masks), images=_path(self.images))
+        if opened.pictures is None:
+            raise UsageError(f"{source}: expected to know the folder of the pictures; name it with --images")
+        return opened
 
     def load_prompt(self) -> PromptTemplate:
         """The packaged prompt or the user's own.
@@ -156,7 +185,8 @@ def annotate(
         limit: Only the first so many images.
         image_ids: Only these images.
         retry_failed: Ask again about segments that failed in an earlier session.
-        on_start: Told, before the first picture leaves the machine, which host gets how many.
+        on_start: Told, before the first picture leaves the machine, which host gets how many; later only
+            that an interrupt was heard.
         on_progress: Told after every image.
         handle_signals: Drain on SIGINT and SIGTERM instead of dying.
 
@@ -180,11 +210,10 @@ def annotate(
         limit=limit,
         image_ids=image_ids,
         retry_failed=retry_failed,
+        say=on_start,
         on_progress=on_progress,
         handle_signals=handle_signals,
     )
-    if on_start is not None:
-        on_start(_who_gets_what(opened, models, limit, image_ids))
     return run_annotation(
         opened,
         models,
@@ -215,7 +244,7 @@ def plan(
             models[model_label(opts.model)],
             settings=opts.config(source).settings,
             template=opts.load_prompt(),
-            image_ids=_chosen(opened, limit, image_ids),
+            image_ids=[i for _, i in images_in_scope(opened, limit=limit, image_ids=image_ids)],
         )
     finally:
         _close(models.values())
@@ -241,29 +270,6 @@ def preview(source: PathLike, image_id: int, out: PathLike, options: JobOptions 
         )
     finally:
         _close(models.values())
-
-
-def _chosen(source: Source, limit: int | None, image_ids: Collection[int] | None) -> list[int]:
-    ids = [i for i in source.image_ids if image_ids is None or i in set(image_ids)]
-    return ids[:limit]
-
-
-def _who_gets_what(
-    source: Source,
-    models: dict[str, PricedModel],
-    limit: int | None,
-    image_ids: Collection[int] | None,
-) -> str:
-    images = len(_chosen(source, limit, image_ids))
-    told = []
-    for name, priced in models.items():
-        host = priced.model.host
-        told.append(
-            f"{name} runs on this machine, no picture leaves it"
-            if host is None
-            else f"{host} gets the pictures of up to {images} images, for {name}"
-        )
-    return "; ".join(told)
 
 
 def _close(models: Collection[PricedModel]) -> None:

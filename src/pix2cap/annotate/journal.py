@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ import orjson
 
 from pix2cap import __version__
 from pix2cap.annotate.group_commit import GroupCommitter
-from pix2cap.annotate.migrations import migrate
+from pix2cap.annotate.migrations import MIGRATIONS, migrate, schema_number
 from pix2cap.core import CaptionStatus
 from pix2cap.errors import InputError, StorageFull
 from pix2cap.formats.source import SourceImage
@@ -126,10 +126,10 @@ class Journal:
                 migrate(writer, str(path))
                 self._committer = GroupCommitter(writer, reserve=path.with_name("reserve.bin"))
             self._reader = _connect(path, read_only=True)
+            if not writable:
+                _require_tables(self._reader, path)
         except sqlite3.DatabaseError as error:
-            if "full" in str(error):
-                raise StorageFull(f"{path}: no disk space for the journal ({error})") from error
-            raise InputError(f"{path}: expected an SQLite journal, got: {error}") from error
+            raise _damage(path, error) from error
 
     def close(self) -> None:
         """Commit what is queued and release the file."""
@@ -278,6 +278,52 @@ class Journal:
             yield self._reader
         finally:
             self._reader.execute("COMMIT")
+
+
+@contextmanager
+def told_of_damage(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about the journal at `path` into ours.
+
+    Raises:
+        InputError: Pages of the journal are damaged.
+        StorageFull: No disk space to work with.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        raise _damage(path, error) from error
+
+
+def _damage(path: Path, error: sqlite3.DatabaseError) -> InputError | StorageFull:
+    if "full" in str(error):
+        return StorageFull(f"{path}: no disk space for the journal ({error}); free some and go on from here")
+    return InputError(
+        f"{path}: expected an SQLite journal, got: {error}; put a copy of the run folder in its place,"
+        " or give another --out to start anew"
+    )
+
+
+def has_tables(path: Path) -> bool:
+    """True for a journal that is more than an empty file.
+
+    Raises:
+        InputError: The file is no SQLite database.
+    """
+    with told_of_damage(path), closing(_connect(path, read_only=True)) as connection:
+        return schema_number(connection) > 0
+
+
+def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
+    number = schema_number(connection)
+    if number == 0:
+        raise InputError(
+            f"{path}: expected the journal of a run, got a file without its tables;"
+            " the run has not begun yet, or its journal was lost"
+        )
+    if number > len(MIGRATIONS):
+        raise InputError(
+            f"{path}: expected a journal of schema {len(MIGRATIONS)} or older, got {number}; upgrade pix2cap"
+        )
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pix2cap.errors import RunLocked
+from pix2cap.errors import RunLocked, UsageError
 
 LOCK_NAME = "run.lock"
 
@@ -21,9 +21,16 @@ def run_lock(run_dir: Path) -> Iterator[None]:
 
     Raises:
         RunLocked: Another process holds it.
+        UsageError: The folder cannot be written to.
     """
     path = run_dir / LOCK_NAME
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UsageError(
+            f"{run_dir}: expected a folder that can be written to, got: {error.strerror};"
+            " give another --out, or mend its permissions"
+        ) from error
     try:
         if not _try_lock(descriptor):
             holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"

@@ -45,6 +45,15 @@ def m001_first_tables(connection: sqlite3.Connection) -> None:
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first_tables,)
 
 
+def schema_number(connection: sqlite3.Connection) -> int:
+    """The last step that a journal has seen, 0 for a file without tables."""
+    sql = "SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"
+    if connection.execute(sql).fetchone()[0] == 0:
+        return 0
+    number: int = connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0]
+    return number
+
+
 def migrate(connection: sqlite3.Connection, name: str) -> None:
     """Apply the steps that this journal has not seen, each in a transaction of its own.
 
@@ -55,7 +64,7 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
         "CREATE TABLE IF NOT EXISTS migrations"
         " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, at TEXT NOT NULL)"
     )
-    done = connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0]
+    done = schema_number(connection)
     if done > len(MIGRATIONS):
         raise InputError(
             f"{name}: expected a journal of schema {len(MIGRATIONS)} or older, got {done}; upgrade pix2cap"

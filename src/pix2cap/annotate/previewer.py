@@ -8,9 +8,11 @@ from typing import Any
 
 from pix2cap.annotate import ladder
 from pix2cap.annotate.asker import PricedModel
+from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.annotate.planner import Range
 from pix2cap.annotate.prompt import PromptTemplate
 from pix2cap.annotate.render import LoadedImage, RenderStyle, draw_parts, picture_sizes, prepare_ask
+from pix2cap.annotate.scope import no_such_image
 from pix2cap.annotate.settings import AnnotateSettings
 from pix2cap.errors import UsageError
 from pix2cap.formats.source import Source
@@ -72,11 +74,9 @@ def preview_image(
     try:
         entry = source.entry(image_id)
     except KeyError:
-        raise UsageError(
-            f"{source.name}: no image {image_id}; {len(source.image_ids)} images are there"
-        ) from None
+        raise UsageError(no_such_image(source, [image_id])) from None
     loaded, style = LoadedImage(source, entry), RenderStyle.of(settings)
-    out.mkdir(parents=True, exist_ok=True)
+    make_out_folder(out)
     _, asks = ladder.next_asks(ladder.start(loaded.facts), loaded.facts, settings)
     shown = [
         _write_request(loaded, n, ask, out, model=model, settings=settings, template=template, style=style)

@@ -14,15 +14,20 @@ from threading import Thread
 from pix2cap.annotate.asker import Asker, PricedModel, StopSignal
 from pix2cap.annotate.budget import Budget
 from pix2cap.annotate.events import EventLog
-from pix2cap.annotate.image_work import RunOptions, Session, work_image
-from pix2cap.annotate.journal import JOURNAL_NAME, Journal
+from pix2cap.annotate.image_work import RunOptions, Session, is_due, work_image
+from pix2cap.annotate.journal import JOURNAL_NAME, Journal, told_of_damage
 from pix2cap.annotate.lock import run_lock
+from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.annotate.prompt import PromptTemplate
 from pix2cap.annotate.render import RenderStyle
+from pix2cap.annotate.run_folder import open_run
+from pix2cap.annotate.scope import images_in_scope
 from pix2cap.annotate.settings import RunConfig
 from pix2cap.annotate.status import RunStatus, read_status
 from pix2cap.errors import Pix2CapError, UsageError
 from pix2cap.formats.source import Source
+
+_REGISTERED_TOGETHER = 500
 
 
 def run_annotation(
@@ -61,21 +66,14 @@ def run_annotation(
             f"--max-cost needs a price, and that of {unknown} is unknown;"
             " give --price-in and --price-out (USD per million tokens)"
         )
-    run_dir.mkdir(parents=True, exist_ok=True)
-    with run_lock(run_dir), contextlib.closing(_open_run(run_dir, config)) as journal:
-        _blocking(lambda: asyncio.run(_session(source, models, run_dir, config, template, opts, journal)))
+    scope = images_in_scope(source, limit=opts.limit, image_ids=opts.image_ids)
+    make_out_folder(run_dir)
+    with run_lock(run_dir), told_of_damage(run_dir / JOURNAL_NAME):
+        with contextlib.closing(open_run(run_dir, config)) as journal:
+            _blocking(
+                lambda: asyncio.run(_session(source, models, run_dir, config, template, opts, journal, scope))
+            )
         return read_status(run_dir)
-
-
-def _open_run(run_dir: Path, config: RunConfig) -> Journal:
-    if (run_dir / JOURNAL_NAME).exists():
-        RunConfig.read(run_dir).require_same(config, run_dir)
-    elif any(entry.suffix != ".lock" for entry in run_dir.iterdir()):
-        raise UsageError(
-            f"{run_dir}: expected an empty folder or a run, found other files; give another --out"
-        )
-    config.write(run_dir)
-    return Journal(run_dir / JOURNAL_NAME, writable=True)
 
 
 def _blocking(work: Callable[[], None]) -> None:
@@ -108,6 +106,7 @@ async def _session(
     template: PromptTemplate,
     options: RunOptions,
     journal: Journal,
+    scope: list[tuple[int, int]],
 ) -> None:
     stop = StopSignal()
     spent = read_status(run_dir).cost_usd or 0.0
@@ -115,13 +114,13 @@ async def _session(
     asker = Asker(models, journal=journal, budget=budget, stop=stop)
     style = RenderStyle.of(config.settings)
     threads = max(2, os.cpu_count() or 2)
-    scope = list(_scope(source, options))
     with EventLog(run_dir) as events, ThreadPoolExecutor(threads, "pix2cap-draw") as pool:
         session = Session(
             source, config, template, style, options, journal, asker, stop, events, pool, len(scope)
         )
         await journal.start_session(priced=all(m.price is not None for m in models.values()))
         events.add("session", images=len(scope), model=config.settings.model)
+        options.tell(_who_gets_what(models, sum(is_due(session, image_id) for _, image_id in scope)))
         try:
             with _draining(session):
                 await _all_images(session, scope)
@@ -134,22 +133,18 @@ async def _session(
         raise stop.reason
 
 
-def _scope(source: Source, options: RunOptions) -> Iterator[tuple[int, int]]:
-    """`(position, image_id)` of the images to work on.
-
-    Raises:
-        UsageError: An image id that the source does not have.
-    """
-    ids = source.image_ids
-    if options.image_ids is not None:
-        missing = sorted(set(options.image_ids) - set(ids))
-        if missing:
-            raise UsageError(f"{source.name}: no image {missing[:10]}; {len(ids)} images are there")
-        wanted = set(options.image_ids)
-        chosen = [(n, i) for n, i in enumerate(ids) if i in wanted]
-    else:
-        chosen = list(enumerate(ids))
-    yield from chosen[: options.limit]
+def _who_gets_what(models: Mapping[str, PricedModel], images: int) -> str:
+    if images == 0:
+        return "nothing is left to ask: every image in scope is settled"
+    told = []
+    for name, priced in models.items():
+        host = priced.model.host
+        told.append(
+            f"{name} runs on this machine, no picture leaves it"
+            if host is None
+            else f"{host} gets the pictures of up to {images} images, for {name}"
+        )
+    return "; ".join(told)
 
 
 @contextlib.contextmanager
@@ -164,6 +159,10 @@ def _draining(session: Session) -> Iterator[None]:
         if session.stop.is_set:
             for task in session.running:
                 task.cancel()
+        else:
+            session.options.tell(
+                "interrupted: waiting for the replies that are on their way; once more gives them up"
+            )
         session.stop.stop(KeyboardInterrupt())
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -186,9 +185,12 @@ async def _all_images(session: Session, scope: list[tuple[int, int]]) -> None:
             failed.append(error)
             session.stop.stop(error if isinstance(error, Pix2CapError) else Pix2CapError(str(error)))
 
-    # Registered first, so that what an early stop leaves untouched counts as pending.
-    for position, image_id in scope:
-        await session.journal.add_image(session.source.entry(image_id), position)
+    # Registered first, so that what an early stop leaves untouched counts as pending; many a commit.
+    for start in range(0, len(scope), _REGISTERED_TOGETHER):
+        some = scope[start : start + _REGISTERED_TOGETHER]
+        await asyncio.gather(
+            *(session.journal.add_image(session.source.entry(image_id), at) for at, image_id in some)
+        )
     for _, image_id in scope:
         await gate.acquire()
         if session.stop.is_set:

@@ -109,15 +109,25 @@ class RunConfig:
             )
         try:
             document = tomllib.loads(path.read_text("utf-8"))
+            for name in ("paths", "settings"):
+                if not isinstance(document.get(name), dict):
+                    raise InputError(f"{path}: expected a run configuration with a table [{name}], got none")
             known = {f.name for f in fields(AnnotateSettings)}
             settings = AnnotateSettings(**{k: v for k, v in document["settings"].items() if k in known})
             paths = {name: run_dir / value for name, value in document["paths"].items()}
             # Settings whose value was None are absent from TOML; None must win over a default then.
             absent = {name: None for name in ("temperature",) if name not in document["settings"]}
             settings = AnnotateSettings(**{**asdict(settings), **absent})
-            return cls(SourcePaths(**paths), settings, document["software"])
-        except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: expected a run configuration, got {error}") from error
+            return cls(SourcePaths(**paths), settings, str(document.get("software", "unknown")))
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, UnicodeDecodeError, OSError) as error:
+            raise InputError(
+                f"{path}: expected a run configuration as pix2cap wrote it, got: {error};"
+                " put it back as it was, or give another --out"
+            ) from error
+
+    def sends_the_same(self, other: RunConfig) -> bool:
+        """True where `other` continues this run: same settings, and the same source wherever it lies now."""
+        return not self._differing(other)
 
     def require_same(self, other: RunConfig, run_dir: Path) -> None:
         """Refuse to continue a run with settings that would send other requests.
@@ -126,13 +136,20 @@ class RunConfig:
             RunMismatch: Names every setting that differs.
         """
         mine, theirs = _comparable(self), _comparable(other)
-        differing = [name for name in mine if mine[name] != theirs[name]]
+        differing = self._differing(other)
         if differing:
             told = "; ".join(f"{name}: {mine[name]} then, {theirs[name]} now" for name in differing)
             raise RunMismatch(
                 f"{run_dir}: this run was started with other settings ({told});"
                 " give the same ones to continue it, or another --out to start anew"
             )
+
+    def _differing(self, other: RunConfig) -> list[str]:
+        mine, theirs = _comparable(self), _comparable(other)
+        paths = {field.name for field in fields(SourcePaths)}
+        # Keys hold what the files say, not where they lie: a source or run folder may have been moved.
+        moved = {name for name in paths if mine[name] is not None and not mine[name].exists()}
+        return [name for name in mine if name not in moved and mine[name] != theirs[name]]
 
 
 def _present(record: dict[str, Any]) -> dict[str, Any]:

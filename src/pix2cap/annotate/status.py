@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pix2cap.annotate.journal import JOURNAL_NAME, Journal
+from pix2cap.annotate.journal import JOURNAL_NAME, Journal, told_of_damage
 from pix2cap.annotate.settings import RunConfig
 
 _LATEST = """SELECT o.status, o.reason, count(*) FROM outcomes o JOIN
@@ -71,8 +71,9 @@ def read_status(run_dir: Path) -> RunStatus:
         InputError: The folder is no run.
     """
     config = RunConfig.read(run_dir)
-    journal = Journal(run_dir / JOURNAL_NAME, writable=False)
-    with contextlib.closing(journal), journal.query() as sql:
+    path = run_dir / JOURNAL_NAME
+    journal = Journal(path, writable=False)
+    with told_of_damage(path), contextlib.closing(journal), journal.query() as sql:
         images, total, crowd = sql.execute(
             "SELECT count(*), coalesce(sum(segments), 0), coalesce(sum(crowd), 0) FROM images"
         ).fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,5 +33,5 @@ def export(
 
     exported = export_run(run, out, copy_images=copy_images, overwrite=overwrite)
     print_record(exported.to_json(), format=format, title=f"Dataset {out}")
-    say(f"next: {program()} report {out} --out report.html")
+    say(f"next: {program()} report {shlex.quote(str(out))} --out report.html")
     return 0

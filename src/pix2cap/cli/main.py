@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
-from cyclopts.config import Env, Toml
 
 from pix2cap import __version__
+from pix2cap.cli.configuration import ENVIRONMENT, ConfigFile, load_dotenv
+from pix2cap.cli.output import make_console
 from pix2cap.errors import Pix2CapError
 
+EXIT_WRONG_USE = 2
 EXIT_INTERRUPTED = 130
-
-_ENVIRONMENT = Env("PIX2CAP_", command=False, show=False)
-_FILE = Toml("pix2cap.toml", must_exist=False, allow_unknown=True)
-
-
-_SAMPLE = "demo/sample/panoptic.json --images demo/sample/images --masks demo/sample/panoptic"
+EXIT_OUR_FAULT = 70
 
 _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
     "demo": (
         "pix2cap.cli.demo:demo",
         "Caption a built-in sample and show it in one page.",
-        ("pix2cap demo", "pix2cap demo --out /tmp/demo"),
+        ("pix2cap demo", "pix2cap demo --out my-demo"),
     ),
     "report": (
         "pix2cap.cli.report:report",
@@ -38,24 +36,24 @@ _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         "pix2cap.cli.annotate_plan:plan",
         "Count requests, tokens and cost first.",
         (
-            f"pix2cap annotate plan {_SAMPLE} --model openai:gpt-4o",
-            f"pix2cap annotate plan {_SAMPLE} --limit 2 --format json",
+            "pix2cap annotate plan demo/sample --model openai:gpt-4o",
+            "pix2cap annotate plan demo/sample --limit 2 --format json",
         ),
     ),
     "annotate preview": (
         "pix2cap.cli.annotate_preview:preview",
         "See what one image would send; send nothing.",
         (
-            f"pix2cap annotate preview {_SAMPLE} --image-id 1 --out preview",
-            f"pix2cap annotate preview {_SAMPLE} --image-id 2 --out preview --model openai:gpt-4o",
+            "pix2cap annotate preview demo/sample --image-id 1 --out preview",
+            "pix2cap annotate preview demo/sample --image-id 2 --out preview --max-marks 6",
         ),
     ),
     "annotate run": (
         "pix2cap.cli.annotate_run:run",
         "Caption every segment, or go on doing so.",
         (
-            f"pix2cap annotate run {_SAMPLE} --model describe --out run",
-            f"OPENAI_API_KEY=... pix2cap annotate run {_SAMPLE} --model openai:gpt-4o --max-cost 1 --out run",
+            "pix2cap annotate run demo/sample --out run",
+            "pix2cap annotate run demo/sample --out run --limit 3 --format json",
         ),
     ),
     "annotate status": (
@@ -75,14 +73,24 @@ _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         "pix2cap.cli.dataset_validate:validate",
         "List everything that is inconsistent.",
         (
-            f"pix2cap dataset validate {_SAMPLE}",
-            "pix2cap dataset validate demo/dataset --images demo/sample/images --format json",
+            "pix2cap dataset validate demo/sample --images demo/sample/images",
+            "pix2cap dataset validate demo/dataset --format json",
         ),
     ),
 }
 """Command to its function (imported when it is called), its line of help, and two examples that work."""
 
-_GROUPS = {"annotate": "Caption the segments of your images.", "dataset": "Work on whole datasets."}
+_GROUPS = {
+    "annotate": (
+        "Caption the segments of your images.",
+        ("pix2cap annotate plan demo/sample", "pix2cap annotate run demo/sample --out run"),
+    ),
+    "dataset": (
+        "Work on whole datasets.",
+        ("pix2cap dataset validate demo/sample", "pix2cap dataset validate demo/dataset --format json"),
+    ),
+}
+"""Group to its line of help, and two examples that work."""
 
 
 def _app() -> App:
@@ -91,15 +99,14 @@ def _app() -> App:
         help="Captions for every pixel: give each panoptic segment its own true caption.",
         help_epilogue=_examples("pix2cap demo", "pix2cap annotate run --help"),
         version=__version__,
-        config=[_ENVIRONMENT, _FILE],
+        config=[ENVIRONMENT, ConfigFile()],
         help_format="markdown",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
     groups = {"": app}
-    for name, told in _GROUPS.items():
-        examples = [ex for command, (_, _, (ex, _)) in _COMMANDS.items() if command.startswith(f"{name} ")]
-        groups[name] = App(name=name, help=told, help_epilogue=_examples(*(examples * 2)[:2]))
+    for name, (told, examples) in _GROUPS.items():
+        groups[name] = App(name=name, help=told, help_epilogue=_examples(*examples))
         app.command(groups[name])
     for command, (target, told, examples_of) in _COMMANDS.items():
         group, _, name = command.rpartition(" ")
@@ -108,7 +115,9 @@ def _app() -> App:
 
 
 def _examples(*commands: str) -> str:
-    return "Examples:\n\n```\n" + "\n".join(commands) + "\n```"
+    uses_demo = any(" demo/" in command for command in commands)
+    title = "Examples, after `pix2cap demo`:" if uses_demo else "Examples:"
+    return f"{title}\n\n```\n" + "\n".join(commands) + "\n```"
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -121,31 +130,48 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     tokens = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in tokens
     tokens = [token for token in tokens if token != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a letter shows its number, rather than nothing at all.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = _app()(tokens, exit_on_error=False, print_error=True)
-    except CycloptsError:
-        code = 2  # cyclopts has told what is wrong.
-    except Pix2CapError as error:
-        if debug:
-            raise
-        _tell(str(error))
-        code = error.exit_code
-    except KeyboardInterrupt:
-        if debug:
-            raise
-        _tell("interrupted; run the same command again to go on from here")
-        code = EXIT_INTERRUPTED
+        load_dotenv()
+        code = _app()(tokens, exit_on_error=False, print_error=False, console=make_console())
+        sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): that is no failure of ours.
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
-        _tell(f"internal error, please report it: {type(error).__name__}: {error} (--debug shows where)")
-        code = 70
+        code = _told(error)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _tell(message: str) -> None:
+def _told(error: Exception | KeyboardInterrupt) -> int:
+    """Tell a person what went wrong, and return the exit code."""
+    code = EXIT_WRONG_USE
+    match error:
+        case CycloptsError():
+            command = " ".join(("pix2cap", *(error.command_chain or ())))
+            message = f"{' '.join(str(error).split())} Type `{command} --help` for what it takes."
+        case Pix2CapError():
+            code, message = error.exit_code, str(error)
+        case KeyboardInterrupt():
+            code, message = EXIT_INTERRUPTED, "interrupted; the same command again goes on from here"
+        case UnicodeEncodeError():
+            message = (
+                f"expected names in UTF-8, got {error.object[error.start : error.end]!a} in"
+                f" {error.object!a}; rename the file or folder, or set a UTF-8 locale (LC_ALL=C.UTF-8)"
+            )
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"{where}{error.strerror or error}; give another path, or mend what is in the way"
+        case _:
+            code = EXIT_OUR_FAULT
+            message = (
+                f"internal error, please report it: {type(error).__name__}: {error} (--debug shows where)"
+            )
     print(f"pix2cap: {message}", file=sys.stderr)
+    return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pix2cap.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pix2cap.annotate import Progress, RunStatus
 
 Format = Literal["table", "json"]
@@ -24,11 +27,24 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def make_console() -> Console:
+    """A console on stdout that lets a broken pipe be told from a failure."""
+    from rich.console import Console
+
+    class _Piped(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return _Piped()
+
+
 def print_json(record: object) -> None:
-    """Print a record as indented JSON, on stdout."""
+    """Print a record as indented JSON, on stdout, in UTF-8 whatever the terminal's own encoding is."""
     import orjson
 
-    sys.stdout.write(orjson.dumps(record, option=orjson.OPT_INDENT_2).decode() + "\n")
+    text = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text)
     sys.stdout.flush()
 
 
@@ -37,15 +53,17 @@ def print_record(record: Mapping[str, Any], *, format: Format, title: str) -> No
     if format == "json":
         print_json(record)
         return
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in _flat(record):
-        table.add_row(name.replace("_", " "), _told(value))
-    Console().print(table)
+        table.add_row(Text(name.replace("_", " ")), Text(_told(value)))
+    console = make_console()
+    console.print(title, style="italic", markup=False, highlight=False, soft_wrap=True)
+    console.print(table)
 
 
 def print_status(status: RunStatus, *, format: Format) -> None:
@@ -94,13 +112,15 @@ def read_ids(path: Path) -> list[int]:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a file with one image id a line, got {error}") from error
-    ids = []
+    ids: list[int] = []
     for number, line in enumerate(lines, start=1):
         text = line.partition("#")[0].strip()
-        if text and not text.lstrip("-").isdecimal():
+        if text and not re.fullmatch(r"-?\d{1,18}", text):
             raise InputError(f"{path}, line {number}: expected an image id, got {text[:40]!r}")
         if text:
             ids.append(int(text))
+    if not ids:
+        raise InputError(f"{path}: expected at least one image id, one a line, got none")
     return ids
 
 
