@@ -1,5 +1,4 @@
-"""ROUGE-L as COCO's caption evaluation computes it (beta 1.2, best precision and best recall over
-references).
+"""ROUGE-L as COCO's caption evaluation computes it: beta 1.2, best precision and best recall of all.
 
 Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", ACL workshop 2004; several references
 as in PyPI's pycocoevalcap 1.2. The longest common subsequence is found bit-parallel (Hyyro, "Bit-parallel
@@ -64,7 +63,7 @@ def rouge_l_pair(candidate: Tokens, references: Sequence[Tokens]) -> float:
 
 
 def _common_length(places: dict[str, int], length: int, other: Tokens) -> int:
-    """Length of the longest common subsequence; `places` has a bit for each place of a word in the first text."""
+    """Longest common subsequence; `places` has a bit for each place of a word in the first text."""
     everything = (1 << length) - 1
     row = everything
     for word in other:
