@@ -230,7 +230,7 @@ def shorter(pair: MatchedPair, rng: np.random.Generator) -> MatchedPair | None:
 
 
 def made_result(
-    *, n_images: int = 6, per_image: int = 4, seed: int = 0, **changes: Any
+    *, n_images: int = 6, pairs_each: int = 4, seed: int = 0, **changes: Any
 ) -> PanopticCaptioningResult:
     """Random pairs of two things and one stuff category; ids count from 1."""
     rng = np.random.default_rng(seed)
@@ -238,7 +238,7 @@ def made_result(
     pairs, images = [], {}
     for image_id in range(1, n_images + 1):
         counts = {category: [0, int(rng.integers(2)), int(rng.integers(2)), 0.0] for category in names}
-        for number in range(per_image):
+        for number in range(pairs_each):
             category = list(names)[int(rng.integers(3))]
             iou = float(rng.uniform(0.51, 1))
             text = f"A {('red', 'calm', 'tall')[number % 3]} {names[category][0]} number {number}."

@@ -26,7 +26,7 @@ _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
     ),
     "report": (
         "pix2cap.cli.report:report",
-        "Show a dataset in one self-contained page.",
+        "Show a dataset, or compare scores, in one page.",
         (
             "pix2cap report demo/dataset",
             "pix2cap report demo/dataset --out page.html --images demo/sample/images",

@@ -1,4 +1,4 @@
-"""One self-contained HTML file that shows a captioned dataset."""
+"""Self-contained HTML files that show a captioned dataset or the scores of predictions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pix2cap.report.item import ReportItem
 if TYPE_CHECKING:
     from pix2cap.report.dataset import report_dataset
     from pix2cap.report.page import write_report
+    from pix2cap.report.scores import report_scores
 
-__all__ = ["ReportItem", "report_dataset", "write_report"]
+__all__ = ["ReportItem", "report_dataset", "report_scores", "write_report"]
 
-_HOMES = {"report_dataset": "dataset", "write_report": "page"}
+_HOMES = {"report_dataset": "dataset", "report_scores": "scores", "write_report": "page"}
 
 
 def __getattr__(name: str) -> object:
