@@ -27,12 +27,14 @@ class BleuCounts:
     """What BLEU needs to know about a set of captions; sets add up with `+`.
 
     Args:
+        n_captions: How many there are.
         candidate_length: Words of the candidates.
         reference_length: Words of the references, the one closest in length counting for each candidate.
         correct: Clipped matches of 1- to 4-grams.
         guessed: 1- to 4-grams of the candidates.
     """
 
+    n_captions: int = 0
     candidate_length: int = 0
     reference_length: int = 0
     correct: tuple[int, ...] = (0,) * MAX_ORDER
@@ -41,6 +43,7 @@ class BleuCounts:
     def __add__(self, other: BleuCounts) -> BleuCounts:
         """The counts of both sets together."""
         return BleuCounts(
+            self.n_captions + other.n_captions,
             self.candidate_length + other.candidate_length,
             self.reference_length + other.reference_length,
             tuple(a + b for a, b in zip(self.correct, other.correct, strict=True)),
@@ -49,7 +52,7 @@ class BleuCounts:
 
     def scores(self) -> dict[str, float]:
         """`bleu_1` .. `bleu_4` of the whole set; NaN for a set of nothing."""
-        if not self.reference_length and not self.candidate_length:
+        if not self.n_captions:
             return dict.fromkeys(NAMES, float("nan"))
         values = _bleu(
             np.array([self.candidate_length]),
@@ -72,6 +75,7 @@ class BleuItems:
     def total(self) -> BleuCounts:
         """The counts of all of them together."""
         return BleuCounts(
+            len(self.candidate_lengths),
             int(self.candidate_lengths.sum()),
             int(self.reference_lengths.sum()),
             tuple(int(n) for n in self.correct.sum(axis=0)),
