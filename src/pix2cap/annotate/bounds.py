@@ -44,10 +44,10 @@ def require_range(
     if not fits:
         told = [
             f"{word} {_told(bound)}"
-            for word, bound in (("of at least", least), ("above", above), ("of at most", most))
+            for word, bound in (("at least", least), ("above", above), ("at most", most))
             if bound is not None
         ]
-        raise UsageError(f"expected {flag} {' and '.join(told)}, got {_told(value)}")
+        raise UsageError(f"expected {flag} to be {' and '.join(told)}, got {_told(value)}")
 
 
 def require_language(code: str) -> None:

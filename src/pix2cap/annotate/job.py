@@ -97,8 +97,11 @@ class JobOptions:
 
         Raises:
             InputError: They are not what they should be.
-            UsageError: Nobody said where the pictures are.
+            UsageError: Nobody said where the pictures are, or there is nothing at the place named.
         """
+        for flag, path in (("--images", self.images), ("--masks", self.masks)):
+            if path is not None and not Path(path).exists():
+                raise UsageError(f"expected a folder with {flag}, found nothing at {path}")
         opened = open_source(Path(source), masks=_path(self.masks), images=_path(self.images))
         if opened.pictures is None:
             raise UsageError(f"{source}: expected to know the folder of the pictures; name it with --images")

@@ -118,7 +118,9 @@ class Journal:
 
     def __init__(self, path: Path, *, writable: bool) -> None:
         if not writable and not path.is_file():
-            raise InputError(f"{path}: expected the journal of a run, found no such file")
+            raise InputError(
+                f"{path}: expected the journal of a run, found no such file; put it back, or name another run"
+            )
         self._committer: GroupCommitter | None = None
         try:
             if writable:

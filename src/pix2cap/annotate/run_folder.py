@@ -35,7 +35,7 @@ def open_run(run_dir: Path, config: RunConfig) -> Journal:
                 f" ({', '.join(others[:3])}{', ...' if len(others) > 3 else ''}); give another --out"
             )
     else:
-        _require_journal(path, names)
+        _require_whole(path, names)
         earlier = RunConfig.read(run_dir)
         if not earlier.sends_the_same(config):
             if _has_replies(path):
@@ -47,8 +47,8 @@ def open_run(run_dir: Path, config: RunConfig) -> Journal:
     return Journal(path, writable=True)
 
 
-def _require_journal(path: Path, names: set[str]) -> None:
-    """Refuse to pay again for what a lost journal held.
+def _require_whole(path: Path, names: set[str]) -> None:
+    """Refuse to pay again for what a lost journal held, or to guess the settings it belongs to.
 
     A folder killed while it was being made has no events yet, and may begin anew.
     """
@@ -57,6 +57,11 @@ def _require_journal(path: Path, names: set[str]) -> None:
         raise InputError(
             f"{path}: expected the journal of the run that {EVENTS_NAME} tells of, found {found}:"
             " it held what was paid for; put it back, or give another --out to pay anew"
+        )
+    if CONFIG_NAME not in names:
+        raise InputError(
+            f"{path.with_name(CONFIG_NAME)}: expected the settings of the run that {JOURNAL_NAME} belongs to,"
+            " found no such file; put it back, or give another --out to pay anew"
         )
 
 

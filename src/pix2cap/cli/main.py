@@ -161,9 +161,10 @@ def _told(error: Exception | KeyboardInterrupt) -> int:
         case KeyboardInterrupt():
             code, message = EXIT_INTERRUPTED, "interrupted; the same command again goes on from here"
         case UnicodeEncodeError():
+            around = error.object[max(0, error.start - 20) : error.end + 20]
             message = (
-                f"expected names in UTF-8, got {error.object[error.start : error.end]!a} in"
-                f" {error.object!a}; rename the file or folder, or set a UTF-8 locale (LC_ALL=C.UTF-8)"
+                f"expected names in UTF-8, got {error.object[error.start : error.end]!a} in ...{around!a}...;"
+                " rename the file or folder, or set a UTF-8 locale (LC_ALL=C.UTF-8)"
             )
         case OSError():
             where = f"{error.filename}: " if error.filename else ""

@@ -9,7 +9,6 @@ from cyclopts import Parameter
 
 from pix2cap.cli.output import say
 from pix2cap.errors import UsageError
-from pix2cap.errors import UsageError
 
 
 def report(
@@ -35,6 +34,10 @@ def report(
         raise UsageError(
             "expected one dataset folder, or one result JSON or more, got"
             f" {', '.join(map(str, sources)) or 'nothing'}"
+        )
+    if out.is_dir():
+        raise UsageError(
+            f"expected a file to write with --out, got the folder {out}; name {out / 'report.html'}"
         )
     if folders:
         from pix2cap.report import report_dataset
