@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from pix2cap.formats.png import MAX_ID, PngError, check_png, decode_id_png, encode_id_png, read_png_header
+from pix2cap.formats.png import (
+    MAX_ID,
+    PngError,
+    check_png,
+    decode_id_png,
+    decode_rgb_ids,
+    encode_id_png,
+    read_png_header,
+)
 from tests.builders.panoptic import png_bytes, rgb_of
 
 ID_MAPS = hnp.arrays(
@@ -31,6 +39,8 @@ def test_round_trip(id_map: np.ndarray) -> None:
 def test_agrees_with_pillow_and_the_published_formula(id_map: np.ndarray) -> None:
     decoded = decode_id_png(png_bytes(rgb_of(id_map)))
     assert decoded.dtype == np.uint32 and (decoded == id_map).all()
+    quick = decode_rgb_ids(png_bytes(rgb_of(id_map)))
+    assert quick is not None and quick.dtype == np.uint32 and (quick == id_map).all()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -70,6 +80,14 @@ def test_every_cut_and_every_flipped_bit_is_noticed(id_map: np.ndarray, draw: st
     flipped[where // 8] ^= 1 << where % 8
     with pytest.raises(PngError):
         decode_id_png(bytes(flipped))
+    assert decode_rgb_ids(data[:cut]) is None
+    assert decode_rgb_ids(bytes(flipped)) is None
+
+
+def test_only_usual_maps_are_decoded_quickly() -> None:
+    assert decode_rgb_ids(b"") is None
+    assert decode_rgb_ids(png_bytes(np.zeros((2, 2), np.uint8))) is None
+    assert decode_rgb_ids(png_bytes(np.zeros((2, 2, 4), np.uint8))) is None
 
 
 @pytest.mark.parametrize("id_map", [np.zeros((0, 3), np.uint32), np.full((1, 1), MAX_ID + 1, np.uint32)])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pyspng
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -135,6 +136,29 @@ def decode_id_png(data: bytes, *, single_channel: bool = False) -> NDArray[np.ui
         return pixels.astype(np.uint32)
     rgba = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGBA if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
     ids: NDArray[np.uint32] = rgba.view("<u4")[..., 0] & np.uint32(MAX_ID)
+    return ids
+
+
+def decode_rgb_ids(data: bytes) -> NDArray[np.uint32] | None:
+    """Decode a usual id-map in about half the time; None for any that `decode_id_png` must look at.
+
+    It holds the interpreter while it decodes, so that it serves processes, not threads.
+
+    Args:
+        data: The bytes of an 8-bit RGB PNG.
+
+    Returns:
+        `(H, W)` uint32, or None.
+    """
+    try:
+        header, _ = check_png(data)
+        if (header.colour_type, header.bit_depth) != (RGB, 8) or header.width * header.height > MAX_PIXELS:
+            return None
+        rgb = pyspng.load(data, format="RGB")
+    except (PngError, RuntimeError):
+        return None
+    ids: NDArray[np.uint32] = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA).view("<u4")[..., 0]
+    ids &= np.uint32(MAX_ID)
     return ids
 
 
