@@ -52,7 +52,7 @@ SENTENCE_STARTERS: Final = _capitalised(
 """After a single letter with a period these begin a sentence, so that the period is the sentence's."""
 
 FILE_KINDS: Final = _alternatives(
-    """bat bmp class cgi cpp c dll docx doc exe gif gz html htm h jar java jpeg jpg mov mp3 pdf php pl png ppt ps
-    py sql tar txt wav xml x zip"""
+    """bat bmp class cgi cpp c dll docx doc exe gif gz html htm h jar java jpeg jpg mov mp3 pdf php pl png ppt
+    ps py sql tar txt wav xml x zip"""
 )
 """What a file's name can end in."""
