@@ -27,6 +27,7 @@ from pix2cap.evaluate.result import (
     Quality,
     threshold_key,
 )
+from tests.builders.panoptic import CocoPaths
 
 IOUS = (0.3, 0.4, 0.5, 0.6, 0.7)
 METEORS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
@@ -250,6 +251,25 @@ def made_result(
             counts[category][3] += iou
         images[image_id] = {c: Counts(int(n[0]), int(n[1]), int(n[2]), n[3]) for c, n in counts.items()}
     return result_of(pairs, images, names, **changes)
+
+
+def result_on(
+    paths: CocoPaths, say: Callable[[str, int], str] = lambda text, number: text, *, seed: int = 0
+) -> PanopticCaptioningResult:
+    """A result that matched every segment of a built dataset; `say(truth, number)` is its caption."""
+    rng = np.random.default_rng(seed)
+    names = {c["id"]: (c["name"], bool(c["isthing"])) for c in paths.document["categories"]}
+    pairs: list[MatchedPair] = []
+    images: dict[int, dict[int, Counts]] = {}
+    for (image_id, segment_id), segment in _segments(paths.document).items():
+        category, iou, truth = segment["category_id"], float(rng.uniform(0.6, 1)), segment["description"]
+        scores = {"meteor": float(rng.uniform()), "rouge_l": float(rng.uniform())}
+        told = say(truth, len(pairs))
+        pairs.append(MatchedPair(image_id, segment_id, segment_id, category, iou, truth, told, scores))
+        counts = images.setdefault(image_id, {})
+        tp, fp, fn, iou_sum = counts.get(category, Counts(0, 0, 0, 0.0))
+        counts[category] = Counts(tp + 1, fp, fn, iou_sum + iou)
+    return result_of(pairs, images, names)
 
 
 def _segments(document: Any) -> dict[tuple[int, int], dict[str, Any]]:
