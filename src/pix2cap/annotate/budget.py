@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from pix2cap.annotate.journal import Journal
 from pix2cap.errors import BudgetReached
+from pix2cap.vlm.model import Usage
+from pix2cap.vlm.pricing import Price, cost_usd
 
 
 @dataclass(slots=True)
@@ -16,6 +19,30 @@ class Reservation:
 
     reserved_usd: float
     actual_usd: float = 0.0
+
+
+def spent_so_far(journal: Journal, prices: Mapping[str, Price | None]) -> float | None:
+    """USD that the replies in a journal cost; None where that cannot be told.
+
+    Replies that came while nobody knew a price are counted at today's.
+
+    Args:
+        journal: Of the run.
+        prices: By model, as the journal names them.
+    """
+    with journal.query() as sql:
+        known = sql.execute("SELECT coalesce(sum(cost_usd), 0.0) FROM replies").fetchone()[0]
+        unpriced = sql.execute(
+            "SELECT requests.model, replies.input_tokens, replies.output_tokens"
+            " FROM replies JOIN requests USING (key) WHERE replies.error IS NULL AND replies.cost_usd IS NULL"
+        ).fetchall()
+    total = float(known)
+    for model, tokens_in, tokens_out in unpriced:
+        cost = cost_usd(prices.get(model), Usage(tokens_in, tokens_out))
+        if cost is None:
+            return None
+        total += cost
+    return total
 
 
 class Budget:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from pix2cap.annotate.asker import Asker, PricedModel, StopSignal
-from pix2cap.annotate.budget import Budget
+from pix2cap.annotate.budget import Budget, spent_so_far
 from pix2cap.annotate.events import EventLog
 from pix2cap.annotate.image_work import RunOptions, Session, is_due, work_image
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal, told_of_damage
@@ -108,9 +108,14 @@ async def _session(
     journal: Journal,
     scope: list[tuple[int, int]],
 ) -> None:
+    spent = spent_so_far(journal, {name: m.price for name, m in models.items()})
+    if spent is None and options.max_cost_usd is not None:
+        raise UsageError(
+            f"{run_dir}: --max-cost needs to know what the run has cost so far, and earlier replies came"
+            " without a price or a count of tokens; leave it out, or give another --out"
+        )
     stop = StopSignal()
-    spent = read_status(run_dir).cost_usd or 0.0
-    budget = Budget(options.max_cost_usd, spent_usd=spent)
+    budget = Budget(options.max_cost_usd, spent_usd=spent or 0.0)
     asker = Asker(models, journal=journal, budget=budget, stop=stop)
     style = RenderStyle.of(config.settings)
     threads = max(2, os.cpu_count() or 2)

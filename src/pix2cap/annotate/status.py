@@ -91,7 +91,7 @@ def read_status(run_dir: Path) -> RunStatus:
             "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0), sum(cost_usd),"
             " coalesce(sum(error IS NULL AND cost_usd IS NULL), 0) FROM replies"
         ).fetchone()
-        unpriced += sql.execute("SELECT count(*) FROM sessions WHERE NOT priced").fetchone()[0]
+        sessions, priced = sql.execute("SELECT count(*), coalesce(sum(priced), 0) FROM sessions").fetchone()
     settled = sum(by_status[name] for name in ("captioned", "not_visible", "failed"))
     counts = SegmentCounts(
         total=total,
@@ -101,8 +101,9 @@ def read_status(run_dir: Path) -> RunStatus:
         pending=total - settled,
         crowd=crowd,
     )
-    # A session without a price makes the sum unknown: a lower bound must not pass for the cost.
-    cost_usd = None if unpriced else (cost or 0.0)
+    # One reply without a price makes the sum unknown: a lower bound must not pass for the cost. Nor must 0,
+    # where no session knew a price and no reply came.
+    cost_usd = None if unpriced or (sessions and not priced) else (cost or 0.0)
     return RunStatus(
         images,
         refused,
