@@ -5,32 +5,30 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pix2cap.core import Category, Problem
 from pix2cap.errors import ImageRefused, InputError
+from pix2cap.evaluate.inputs_maps import IMAGES_A_WORKER, JoinedMaps, MapJoiner, MapNames
 from pix2cap.formats.coco_panoptic import CocoPanopticSource, read_coco_panoptic
-from pix2cap.formats.file_places import EscapeError
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.findings import Finding, refusal
 from pix2cap.formats.open_source import masks_beside, open_source
-from pix2cap.formats.png import PngError, decode_id_png
 from pix2cap.formats.records import ImageRecord, SegmentRecord
 from pix2cap.metrics.matching import JointPixels, Overlaps, SegmentFacts, joint_pixels, overlaps_of
 
 IdMap = NDArray[np.uint32]
 Progress = Callable[[int, int], None]
 """Called with the images done and all images."""
+Records = tuple[ImageRecord, ImageRecord]
 
 _NAMED = 10
-_AHEAD = 4
-"""Images decoded ahead of each worker: memory does not grow with the set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,40 +90,50 @@ class EvaluationInputs:
         return self.gt.categories
 
     def images(self, *, workers: int = 1, progress: Progress | None = None) -> Iterator[ImageSegments]:
-        """Read all images, in order; threads serve, as decoding and counting release the interpreter.
+        """Read all images, in order.
 
         Args:
-            workers: Threads that decode and count.
+            workers: Processes that decode and count, where the set is large enough to keep them busy.
             progress: Told after each image.
 
         Raises:
             ImageRefused: An image cannot be used; file, image and segment are named.
         """
-        for done, image in enumerate(self._read_all(max(1, workers)), start=1):
+        workers = max(1, min(workers, len(self.image_ids) // IMAGES_A_WORKER))
+        records: deque[Records | None] = deque()
+        maps = self._joined(records, workers)
+        for done, image_id in enumerate(self.image_ids, start=1):
+            joined = next(maps, None)
+            yield self._image(image_id, records.popleft() if records else None, joined)
             if progress is not None:
                 progress(done, len(self.image_ids))
-            yield image
 
-    def _read_all(self, workers: int) -> Iterator[ImageSegments]:
-        if workers == 1:
-            yield from map(self.image, self.image_ids)
-            return
-        with ThreadPoolExecutor(workers, thread_name_prefix="score") as pool:
-            waiting: deque[Future[ImageSegments]] = deque()
-            for image_id in self.image_ids:
-                if len(waiting) >= workers * _AHEAD:
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(self.image, image_id))
-            while waiting:
-                yield waiting.popleft().result()
+    def _joined(self, records: deque[Records | None], workers: int) -> Iterator[JoinedMaps | None]:
+        """Join the maps of all images; `records` gets the entries of those under way."""
+        if not isinstance(self.gt, CocoPanopticSource):
+            return iter(())
+        names = self._names(records)
+        return MapJoiner(self.gt.masks, self.pred.masks).join_all(names, workers=workers)
 
-    def image(self, image_id: int) -> ImageSegments:
-        """Read one image.
+    def _names(self, records: deque[Records | None]) -> Iterator[MapNames]:
+        for image_id in self.image_ids:
+            if image_id in self.missing:
+                records.append(None)
+                yield MapNames(None, None)
+            else:
+                gt, pred = self.gt.record(image_id), self.pred.record(image_id)
+                records.append((gt, pred))
+                yield MapNames(gt.mask_name, pred.mask_name)
 
-        Raises:
-            ImageRefused: Map and JSON of a side disagree, or the sides differ in size.
-        """
-        gt_record, gt_map = _read_side(self.gt, image_id)
+    def _image(self, image_id: int, records: Records | None, maps: JoinedMaps | None) -> ImageSegments:
+        if maps is not None and records is not None:
+            gt, pred = records
+            if _fits(gt, maps, "gt") and _fits(pred, maps, "pred") and not _unusable(self.pred.name, pred):
+                return _image_segments(image_id, maps.joint, gt.segments, pred.segments, None)
+        return self._image_looked_at(image_id)
+
+    def _image_looked_at(self, image_id: int) -> ImageSegments:
+        gt_map = self.gt.panoptic(image_id).id_map
         predicted: tuple[SegmentRecord, ...] = ()
         joint, refused = None, None
         if image_id not in self.missing:
@@ -136,49 +144,39 @@ class EvaluationInputs:
                     raise
                 refused = str(fault)
         joint = joint or joint_pixels(gt_map, np.zeros_like(gt_map))
-        _check_ids(self.gt, image_id, gt_record.segments, joint.ids("gt"))
-        return _image_segments(image_id, joint, gt_record.segments, predicted, refused)
+        return _image_segments(image_id, joint, self.gt.record(image_id).segments, predicted, refused)
 
     def _join_prediction(self, image_id: int, gt_map: IdMap) -> tuple[tuple[SegmentRecord, ...], JointPixels]:
-        record, id_map = _read_side(self.pred, image_id)
+        record, id_map = self.pred.record(image_id), self.pred.panoptic(image_id).id_map
         if id_map.shape != gt_map.shape:
             height, width = gt_map.shape
             got = f"{id_map.shape[1]} x {id_map.shape[0]}"
             file = f"{self.pred.masks.name}/{record.mask_name}"
             expected = f"{width} x {height} as in the ground truth"
             raise refusal([Problem(file, Finding.MASK_SIZE, image_id, expected=expected, got=got)])
-        unusable = [p for p in record.problems if (p.expected or "").endswith(("`score`", "`description`"))]
-        infinite = [s for s in record.segments if s.score is not None and not math.isfinite(s.score)]
-        where = partial(Problem, self.pred.name, Finding.WRONG_TYPE, image_id)
-        unusable += [where(s.info.segment_id, "a finite `score`", str(s.score)) for s in infinite]
+        unusable = _unusable(self.pred.name, record)
         if unusable:
-            raise refusal([replace(p, fatal=True) for p in unusable])
-        joint = joint_pixels(gt_map, id_map)
-        _check_ids(self.pred, image_id, record.segments, joint.ids("pred"))
-        return record.segments, joint
+            raise refusal(unusable)
+        return record.segments, joint_pixels(gt_map, id_map)
 
 
-def _read_side(source: FileSource, image_id: int) -> tuple[ImageRecord, IdMap]:
-    """One side's checked entry and its map; whether both agree is seen when they are compared."""
-    record = source.record(image_id)
-    if any(p.fatal for p in record.problems):
-        raise refusal(record.problems, image_id)
-    if isinstance(source, CocoPanopticSource) and record.mask_name is not None:
-        try:
-            id_map = decode_id_png(source.masks.read(record.mask_name))
-        except (OSError, EscapeError, PngError, TypeError, OverflowError):
-            pass  # The slow way below tells what is wrong, in full.
-        else:
-            if record.size_wh in (None, id_map.shape[::-1]):
-                return record, id_map
-    return record, source.panoptic(image_id).id_map
+def _fits(record: ImageRecord, maps: JoinedMaps, side: Literal["gt", "pred"]) -> bool:
+    """Whether a JSON entry is sound and agrees with the pixels."""
+    return (
+        record.size_wh in (None, maps.size_wh)
+        and not any(p.fatal for p in record.problems)
+        and {s.info.segment_id for s in record.segments} == maps.joint.ids(side)
+    )
 
 
-def _check_ids(
-    source: FileSource, image_id: int, segments: Sequence[SegmentRecord], in_pixels: set[int]
-) -> None:
-    if {s.info.segment_id for s in segments} != in_pixels:
-        source.panoptic(image_id)  # Raises, naming every id that stands on one side only.
+def _unusable(file: str, record: ImageRecord) -> list[Problem]:
+    """Values that a dataset may do without, but that decide the score of a prediction."""
+    wrong = [p for p in record.problems if (p.expected or "").endswith(("`score`", "`description`"))]
+    infinite = [s for s in record.segments if s.score is not None and not math.isfinite(s.score)]
+    where = partial(Problem, file, Finding.WRONG_TYPE, record.image_id)
+    return [replace(p, fatal=True) for p in wrong] + [
+        where(s.info.segment_id, "a finite `score`", str(s.score)) for s in infinite
+    ]
 
 
 def _image_segments(

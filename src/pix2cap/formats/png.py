@@ -154,10 +154,10 @@ def decode_rgb_ids(data: bytes) -> NDArray[np.uint32] | None:
         header, _ = check_png(data)
         if (header.colour_type, header.bit_depth) != (RGB, 8) or header.width * header.height > MAX_PIXELS:
             return None
-        rgb = pyspng.load(data, format="RGB")
+        rgba = pyspng.load(data, format="RGBA")
     except (PngError, RuntimeError):
         return None
-    ids: NDArray[np.uint32] = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA).view("<u4")[..., 0]
+    ids: NDArray[np.uint32] = rgba.view("<u4")[..., 0]
     ids &= np.uint32(MAX_ID)
     return ids
 

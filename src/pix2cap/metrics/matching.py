@@ -80,7 +80,7 @@ def joint_pixels(gt_id_map: NDArray[np.uint32], pred_id_map: NDArray[np.uint32])
     starts = np.flatnonzero(begins)
     lengths = np.diff(starts, append=gt.size)
     keys = gt[starts].astype(np.uint64) << _ID_BITS | pred[starts]
-    order = np.argsort(keys)
+    order = np.argsort(keys, kind="stable")
     keys = keys[order]
     firsts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
     pixels = np.add.reduceat(lengths[order], firsts)
