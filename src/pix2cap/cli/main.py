@@ -18,6 +18,8 @@ EXIT_WRONG_USE = 2
 EXIT_INTERRUPTED = 130
 EXIT_OUR_FAULT = 70
 
+_EXAMPLE_WIDTH = 74
+
 _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
     "demo": (
         "pix2cap.cli.demo:demo",
@@ -100,7 +102,7 @@ def _app() -> App:
         help_epilogue=_examples("pix2cap demo", "pix2cap annotate run --help"),
         version=__version__,
         config=[ENVIRONMENT, ConfigFile()],
-        help_format="markdown",
+        help_format="plaintext",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
@@ -117,7 +119,19 @@ def _app() -> App:
 def _examples(*commands: str) -> str:
     uses_demo = any(" demo/" in command for command in commands)
     title = "Examples, after `pix2cap demo`:" if uses_demo else "Examples:"
-    return f"{title}\n\n```\n" + "\n".join(commands) + "\n```"
+    return "\n".join((title, "", *(_broken(command) for command in commands)))
+
+
+def _broken(command: str) -> str:
+    """A long command over several lines in a way that a shell takes when it is pasted."""
+    lines, line = [], ""
+    for word in command.split(" "):
+        if line and len(line) + 1 + len(word) > _EXAMPLE_WIDTH:
+            lines.append(f"  {line} \\")
+            line = f"  {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join((*lines, f"  {line}"))
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
