@@ -84,7 +84,7 @@ def test_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (
             {"a": "x"},
             {"a": ["x", True]},
-            "ref.json: expected only texts in the list of id 'a', got a boolean",
+            "expected only texts in the list of id 'a', got a boolean",
         ),
         ({"a": "x"}, {"a": {"b": "x"}}, "ref.json: expected a list of texts for id 'a', got an object"),
         ('{"a": "x", "a": "y"}', {"a": "x"}, "hyp.json: expected each id once, got twice: 'a'"),

@@ -12,6 +12,7 @@ import pytest
 
 from pix2cap.doctor import diagnose
 from pix2cap.errors import UsageError
+from pix2cap.metrics.spice_tools import CORENLP_MODELS, NASHORN
 from tests.builders.fake_java import fake_java, put_spice_jars
 
 
@@ -30,14 +31,10 @@ def test_all_of_spice_is_there(tmp_path: Path) -> None:
 
 def test_what_spice_lacks(tmp_path: Path) -> None:
     (part,) = diagnose({"PATH": str(tmp_path)}).lacking(["spice", "spice"])
-    told = " ".join(part.missing)
-    for word in (
-        "Java",
-        "edu.stanford.nlp:stanford-corenlp:3.6.0:jar:models",
-        "org.openjdk.nashorn:nashorn-core:15.4",
-    ):
-        assert word in told
-    assert any(command.startswith("mvn dependency:copy -Dartifact=") for command in part.commands)
+    for word in ("Java", "stanford-corenlp-3.6.0-models.jar", "nashorn-core-15.4.jar"):
+        assert word in " ".join(part.missing)
+    for artifact in (CORENLP_MODELS, NASHORN):
+        assert f"mvn dependency:copy -Dartifact={artifact} -DoutputDirectory=spice-jars" in part.commands
     assert part.commands[-1].startswith("export PIX2CAP_SPICE_HOME=")
 
 

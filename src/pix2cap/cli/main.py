@@ -20,6 +20,8 @@ EXIT_OUR_FAULT = 70
 
 _EXAMPLE_WIDTH = 74
 
+_CAPTIONS = "examples/captions/hypotheses.json examples/captions/references.json"
+
 _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
     "demo": (
         "pix2cap.cli.demo:demo",
@@ -78,6 +80,19 @@ _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap dataset validate demo/sample --images demo/sample/images",
             "pix2cap dataset validate demo/dataset --format json",
         ),
+    ),
+    "caption-score": (
+        "pix2cap.cli.caption_score:caption_score",
+        "Score captions against reference captions.",
+        (
+            f"pix2cap caption-score {_CAPTIONS}",
+            f"pix2cap caption-score {_CAPTIONS} --metrics cider,spice --format json",
+        ),
+    ),
+    "doctor": (
+        "pix2cap.cli.doctor:doctor",
+        "Show what works on this machine, and how to get the rest.",
+        ("pix2cap doctor", "pix2cap doctor --need meteor,spice --format json"),
     ),
 }
 """Command to its function (imported when it is called), its line of help, and two examples that work."""

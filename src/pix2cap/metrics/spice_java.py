@@ -198,11 +198,15 @@ class SpicePool:
             self._idle.put(worker)
 
 
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_processes() -> int:
     """As many JVMs as this process has cores, fewer where memory is short."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    free_mib = _free_memory_mib()
-    return max(1, cores if free_mib is None else min(cores, int(free_mib // _MEMORY_MIB)))
+    cores, free_mib = available_cores(), _free_memory_mib()
+    return cores if free_mib is None else max(1, min(cores, int(free_mib // _MEMORY_MIB)))
 
 
 def _free_memory_mib() -> float | None:

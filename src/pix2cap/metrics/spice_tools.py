@@ -39,12 +39,18 @@ class MissingPart:
     """Something that SPICE needs and that is not there.
 
     Args:
-        name: What is missing, and where it was looked for.
+        name: What is missing.
         commands: What to type to get it.
+        artifacts: Maven coordinates of the jars.
     """
 
     name: str
     commands: tuple[str, ...]
+    artifacts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The name, with the coordinates where there are any."""
+        return f"{self.name} ({', '.join(self.artifacts)})" if self.artifacts else self.name
 
 
 @dataclass(frozen=True)
@@ -91,10 +97,12 @@ def find_spice_tools(environ: Mapping[str, str] | None = None) -> SpiceTools:
     """
     search = search_spice_tools(environ)
     if search.tools is None:
-        missing = "; ".join(part.name for part in search.missing)
-        commands = "\n".join(f"  {command}" for part in search.missing for command in part.commands)
+        environ = os.environ if environ is None else environ
+        given = environ.get(HOME_VARIABLE)
+        where = f"; {HOME_VARIABLE} is {given}" if given else ""
         raise MetricUnavailable(
-            f"SPICE cannot run, missing: {missing}. To get it:\n{commands}\n`pix2cap doctor` shows the state."
+            f"SPICE cannot run, missing {'; '.join(map(str, search.missing))}{where};"
+            " `pix2cap doctor` prints the commands to get them"
         )
     return search.tools
 
@@ -126,40 +134,39 @@ def search_spice_tools(
     missing.extend(_missing_jars(every, home, version))
     if missing or java is None or version is None:
         return SpiceSearch(None, tuple(missing))
-    has_jar = _holds(every, "nashorn-core-") and version >= _FIRST_JAVA_FOR_NASHORN_JAR
+    has_jar = (
+        any(jar.name.startswith("nashorn-core-") for jar in every) and version >= _FIRST_JAVA_FOR_NASHORN_JAR
+    )
     main_class = "org.openjdk.nashorn.tools.Shell" if has_jar else "jdk.nashorn.tools.Shell"
     return SpiceSearch(SpiceTools(java, every, main_class, version), ())
 
 
 _GET_JAVA = ("install a Java runtime, 8 or later (Debian: apt install default-jre-headless)",)
 _GET_PACKAGE = ("pip install 'pix2cap[metrics]'",)
+_SET_HOME = f'export {HOME_VARIABLE}="$PWD/spice-jars"'
 
 
 def _missing_jars(jars: Sequence[Path], home: Path | None, version: int | None) -> list[MissingPart]:
-    where = f"in {HOME_VARIABLE}={home}" if home is not None else f"{HOME_VARIABLE} is not set"
-    if home is not None and not home.is_dir():
-        where = f"{HOME_VARIABLE}={home} is not a folder"
-    folder = home if home is not None else Path("spice-jars")
-    wanted: list[tuple[str, bool, tuple[str, ...]]] = [
-        ("stanford-corenlp-3.6.0.jar", _has_corenlp(jars), (CORENLP,)),
-        (
-            "stanford-corenlp-3.6.0-models.jar",
-            _holds(jars, "stanford-corenlp-3.6.0-models"),
-            (CORENLP_MODELS,),
-        ),
+    wanted = [
+        ("stanford-corenlp-3.6.0.jar", CORENLP, r"stanford-corenlp-3\.6\.0\.jar"),
+        ("stanford-corenlp-3.6.0-models.jar", CORENLP_MODELS, r"stanford-corenlp-3\.6\.0-models"),
     ]
     if version is None or version >= _FIRST_JAVA_WITHOUT_NASHORN:
-        told = "nashorn-core-15.4.jar, which Java 15 and later need,"
-        wanted.append((told, _holds(jars, "nashorn-core-"), (NASHORN, *ASM)))
-        told = "asm jars, which nashorn-core needs,"
-        complete = all(_holds(jars, f"{artifact.split(':')[1]}-7") for artifact in ASM)
-        wanted.append((told, complete or not _holds(jars, "nashorn-core-"), ASM))
-    set_home = () if home is not None else (f"export {HOME_VARIABLE}=$PWD/{folder}",)
-    return [
-        MissingPart(f"{name} ({where})", (*(copy_command(one, folder) for one in artifacts), *set_home))
-        for name, found, artifacts in wanted
-        if not found
+        wanted.append(("nashorn-core-15.4.jar (for Java 15 and later)", NASHORN, r"nashorn-core-\d"))
+        for artifact in ASM:
+            _, name, number = artifact.split(":")
+            wanted.append((f"{name}-{number}.jar (for Nashorn)", artifact, rf"{name}-\d"))
+    folder = home if home is not None else Path("spice-jars")
+    missing = [
+        MissingPart(name, (copy_command(artifact, folder),), (artifact,))
+        for name, artifact, pattern in wanted
+        if not any(re.match(pattern, jar.name) for jar in jars)
     ]
+    if missing and home is None:
+        missing.append(MissingPart(f"{HOME_VARIABLE}, the folder of these jars", (_SET_HOME,)))
+    elif home is not None and not home.is_dir():
+        missing.append(MissingPart(f"the folder {home}", (f"mkdir -p {home}",)))
+    return missing
 
 
 def copy_command(artifact: str, folder: Path) -> str:
@@ -192,14 +199,6 @@ def find_pycocoevalcap() -> Path | None:
     spec = importlib.util.find_spec("pycocoevalcap")
     places = spec.submodule_search_locations if spec is not None else None
     return Path(places[0]) if places else None
-
-
-def _has_corenlp(jars: Sequence[Path]) -> bool:
-    return any(jar.name == "stanford-corenlp-3.6.0.jar" for jar in jars)
-
-
-def _holds(jars: Sequence[Path], start: str) -> bool:
-    return any(jar.name.startswith(start) for jar in jars)
 
 
 def _jars(*folders: Path) -> tuple[Path, ...]:
