@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pix2cap.metrics.spice_sg_match import Proposition, Synonyms, match_propositions, merge_graphs
+from pix2cap.metrics.spice_sg_synonyms import load_synonyms
 from pix2cap.metrics.tokens import CaptionScores
 from pix2cap.text.scene_graph import SceneGraph, SceneGraphParser
 from pix2cap.text.scene_graph_words import is_color, is_number, is_size
@@ -39,8 +40,8 @@ def spice_sg(
     candidates: Sequence[str],
     references: Sequence[Sequence[str]],
     *,
-    parser: SceneGraphParser,
-    synonyms: Synonyms,
+    parser: SceneGraphParser | None = None,
+    synonyms: Synonyms | None = None,
     processes: int = 1,
 ) -> CaptionScores:
     """F-score of what N captions say against what their references say together; the corpus has the mean.
@@ -48,8 +49,9 @@ def spice_sg(
     Args:
         candidates: N captions; one that names no thing scores 0.
         references: N reference sets of one or more captions.
-        parser: What makes scene graphs of captions (`SceneGraphParser.load()`).
-        synonyms: Senses of lemmas, such as WordNet's; with `{}` only equal lemmas match.
+        parser: What makes scene graphs of captions; loaded (about a second) where not given.
+        synonyms: Senses of lemmas; WordNet's (`load_synonyms`) where not given. With `{}` only equal lemmas
+            match.
         processes: How many processes may parse, for sets of many thousand captions.
 
     Returns:
@@ -58,9 +60,12 @@ def spice_sg(
         score is the mean over the items that have one, NaN where none has.
 
     Raises:
+        MetricUnavailable: spaCy, its model or the synonyms are missing; the message says what to type.
         ValueError: Lists of different lengths, a set without references, or one that is a plain string.
     """
     _check_captions(candidates, references)
+    parser = SceneGraphParser.load() if parser is None else parser
+    synonyms = load_synonyms() if synonyms is None else synonyms
     texts = [text for pair in zip(candidates, references, strict=True) for text in (pair[0], *pair[1])]
     graphs = iter(parser.parse_many(texts, processes=processes))
     rows = np.empty((len(candidates), len(NAMES)))

@@ -100,9 +100,10 @@ class _Builder:
             for owner in self._things(child):
                 self._relate(owner, "have", thing)
 
-    def _qualify(self, things: Sequence[Word], quality: Word) -> None:
+    def _qualify(self, things: Sequence[Word], quality: Word, denial: str = "") -> None:
         for value in _values(quality):
-            self._attributes.update((thing.lemma, value) for thing in things if thing.lemma != value)
+            said = f"{denial} {value}".lstrip()
+            self._attributes.update((thing.lemma, said) for thing in things if thing.lemma != value)
 
     def _relate(self, subject: Word, relation: str, other: Word) -> None:
         if subject is not other:
@@ -127,7 +128,9 @@ class _Builder:
         for child in governor.children:
             if child.dep in ("prep", "agent") or (child.dep == "conj" and is_preposition):
                 yield from self._phrase(child, lead, depth)
-            elif child.dep in ("advmod", "acomp") and not child.is_verb and not is_preposition:
+            elif child.dep == "dative":
+                yield from [("to", child)] if child.is_noun else self._phrase(child, lead, depth)
+            elif child.dep in ("advmod", "amod", "acomp") and not child.is_verb and not is_preposition:
                 yield from self._phrases(child, f"{lead} {child.text}".lstrip(), depth + 1)
 
     def _phrase(self, preposition: Word, lead: str, depth: int) -> Iterator[tuple[str, Word]]:
@@ -147,19 +150,21 @@ class _Builder:
         subjects = self._subjects(verb)
         if not subjects:
             return
-        name = " ".join([verb.lemma, *(particle.text for particle in verb.governed("prt"))])
         is_copula = verb.lemma == "be"
-        said = self._place(subjects, "" if is_copula else name, verb)
-        for governed in verb.governed("dobj", "dative"):
+        denial = "not" if any(verb.governed("neg")) else ""
+        name = " ".join([denial, verb.lemma, *(particle.text for particle in verb.governed("prt"))]).lstrip()
+        said = self._place(subjects, denial if is_copula else name, verb)
+        for governed in verb.governed("dobj"):
             for other in self._things(governed):
                 said += 1
                 for subject in subjects:
                     self._relate(subject, name, other)
         for quality in verb.governed("acomp", "oprd", "attr"):
             if quality not in subjects:
-                self._qualify(subjects, quality)
+                said += 1
+                self._qualify(subjects, quality, denial)
         if not said and not is_copula:
-            self._qualify(subjects, verb)
+            self._qualify(subjects, verb, denial)
 
     def _subjects(self, verb: Word, depth: int = 0) -> list[Word]:
         """The things that a verb speaks of: its own subject, or the one it shares with its governor."""
