@@ -81,6 +81,14 @@ _COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap dataset validate demo/dataset --format json",
         ),
     ),
+    "score": (
+        "pix2cap.cli.score:score",
+        "Score predicted segments and their captions.",
+        (
+            "pix2cap score demo/dataset demo/dataset",
+            "pix2cap score demo/dataset demo/dataset --metrics rouge_l --out scores.json",
+        ),
+    ),
     "caption-score": (
         "pix2cap.cli.caption_score:caption_score",
         "Score captions against reference captions.",

@@ -129,7 +129,7 @@ def score_corrected(
         captions.scores(),
         MapsByClass(**maps),
         caption_quality,
-        category_scores(quality, counts, categories, scored),
+        category_scores(quality.per_category, counts, categories, scored),
         warnings=tuple(_warnings(matched)),
         missing=missing,
         pairs=scored,

@@ -75,9 +75,10 @@ def corrected_intervals(
     resamples = Resamples.draw(len(parts.matched), n_resamples, seed)
     found = {}
     for path, values in _all_values(resamples, parts, categories):
-        interval = percentile_interval(values)
-        if interval is not None and result.value(path) is not None:
-            found[path] = Interval(*interval)
+        interval, value = percentile_interval(values), result.value(path)
+        if interval is not None and value is not None:
+            # Rare categories vanish from resamples of small sets: means over categories may all lie below.
+            found[path] = Interval(min(interval[0], value), max(interval[1], value))
     return found
 
 

@@ -29,6 +29,7 @@ from pix2cap.metrics.panoptic_quality import (
     count_matches,
     match_panoptic,
 )
+from pix2cap.metrics.panoptic_quality import Quality as CategoryQuality
 
 PairKey = tuple[int, int, int]
 """Image id, ground truth's segment id, prediction's segment id."""
@@ -108,7 +109,7 @@ def panoptic_scores(quality: PanopticQuality) -> PanopticScores:
 
 
 def category_scores(
-    quality: PanopticQuality,
+    quality: Mapping[int, CategoryQuality],
     counts: PanopticCounts,
     categories: Mapping[int, Category],
     pairs: Sequence[MatchedPair],
@@ -119,7 +120,7 @@ def category_scores(
         by_category.setdefault(pair.category_id, []).append(pair)
     found = {}
     for category_id in sorted(categories):
-        one, count = quality.per_category[category_id], counts.by_category.get(category_id, CategoryCounts())
+        one, count = quality[category_id], counts.by_category.get(category_id, CategoryCounts())
         category = categories[category_id]
         found[category_id] = CategoryScores(
             category.name,
