@@ -90,7 +90,9 @@ def _terms(lemmas: Set[str], synonyms: Synonyms) -> dict[str, Term]:
     owner: dict[Hashable, str] = {}
     for lemma in lemmas:
         for sense in _senses(lemma, synonyms):
-            parent[root(lemma)] = root(owner.setdefault(sense, lemma))
+            other = owner.setdefault(sense, lemma)
+            if other is not lemma:
+                parent[root(lemma)] = root(other)
     groups: dict[str, list[str]] = {}
     for lemma in lemmas:
         groups.setdefault(root(lemma), []).append(lemma)
