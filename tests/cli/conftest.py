@@ -99,3 +99,16 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pix2cap", *map(str, arguments)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, **(pipes | options))
+
+
+@contextlib.contextmanager
+def chat_server(paths: CocoPaths, captions: Path, *, latency_s: float = 0.0) -> Iterator[str]:
+    """The chat server as a process that answers for a built dataset; yields its base URL."""
+    command = [sys.executable, "-m", "tests.builders.chat_server", "--captions", captions]
+    command += ["--panoptic", paths.json_path, "--images", paths.images, "--latency-s", str(latency_s)]
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, cwd=PROJECT) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()

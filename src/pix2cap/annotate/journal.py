@@ -330,9 +330,11 @@ def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    if read_only:
+        # WAL is kept in the file: to ask for it again would write to a file that somebody only looks at.
+        connection.execute("PRAGMA query_only = ON")
+        return connection
     connection.execute("PRAGMA journal_mode = WAL")
     # FULL, not NORMAL: a reply costs money, so it shall outlive a power cut too; group commits pay for it.
     connection.execute("PRAGMA synchronous = FULL")
-    if read_only:
-        connection.execute("PRAGMA query_only = ON")
     return connection
