@@ -101,7 +101,8 @@ def report(captions: CaptionSet, parser: SceneGraphParser, rounds: int) -> None:
     )
     if captions.name in MEASURED_SPICE_S:
         theirs_ms = MEASURED_SPICE_S[captions.name] * 1e3
-        line += f"; SPICE {theirs_ms:.0f}: {theirs_ms / min(walls):.0f}x by wall, {theirs_ms / min(cpus):.0f}x by CPU"
+        line += f"; SPICE {theirs_ms:.0f}: {theirs_ms / min(walls):.0f}x by wall"
+        line += f", {theirs_ms / min(cpus):.0f}x by CPU"
     print(line, flush=True)
 
 
