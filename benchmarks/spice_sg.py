@@ -3,8 +3,9 @@
     python benchmarks/spice_sg.py ../shared/golden [--rounds 3] [--live 20]
 
 Reads `captions_real.json` and `captions_synthetic.json` with the original's score of each item and prints,
-for each set, the correlations over all items and over both halves of a seeded split (differences to SPICE were
-read item by item in the first half only; the scores of both were seen), and milliseconds a pair: parsing each distinct text once and scoring, with the model loaded.
+for each set, the correlations over all items and over both halves of a seeded split (differences to SPICE
+were read item by item in the first half only; the scores of both were seen), and milliseconds a pair: parsing
+each distinct text once and scoring, with the model loaded.
 SPICE's seconds are those measured when the goldens were made; with Java and PIX2CAP_SPICE_HOME it also runs
 here, on `--live` pairs of each real set, with an empty cache, its start taken off but its JVM not yet warm.
 On a busy machine compare CPU time, and set OPENBLAS_NUM_THREADS=1: threads that wait for a core burn it.
@@ -94,8 +95,8 @@ def report(captions: CaptionSet, parser: SceneGraphParser, rounds: int) -> None:
     parts = [[int(row) for row in half] for half in halves([str(row) for row in range(len(captions))])]
     read, unread = (pearson(ours[rows], theirs[rows]) for rows in parts)
     line = (
-        f"{captions.name:11} Pearson {pearson(ours, theirs):.3f} (half read {read:.3f}, other half"
-        f" {unread:.3f})  Kendall {kendalltau(ours, theirs)[0]:.3f}  Spearman {spearmanr(ours, theirs)[0]:.3f}"
+        f"{captions.name:11} Pearson {pearson(ours, theirs):.3f} (half read {read:.3f}, other half {unread:.3f})"
+        f"  Kendall {kendalltau(ours, theirs)[0]:.3f}  Spearman {spearmanr(ours, theirs)[0]:.3f}"
         f"  mean {ours.mean():.3f}, SPICE's {theirs.mean():.3f}"
         f"  ms a pair: wall {min(walls):.2f} (median {np.median(walls):.2f}), CPU {min(cpus):.2f}"
     )
