@@ -95,7 +95,8 @@ def report(captions: CaptionSet, parser: SceneGraphParser, rounds: int) -> None:
     parts = [[int(row) for row in half] for half in halves([str(row) for row in range(len(captions))])]
     read, unread = (pearson(ours[rows], theirs[rows]) for rows in parts)
     line = (
-        f"{captions.name:11} Pearson {pearson(ours, theirs):.3f} (half read {read:.3f}, other half {unread:.3f})"
+        f"{captions.name:11} Pearson {pearson(ours, theirs):.3f}"
+        f" (half read {read:.3f}, other half {unread:.3f})"
         f"  Kendall {kendalltau(ours, theirs)[0]:.3f}  Spearman {spearmanr(ours, theirs)[0]:.3f}"
         f"  mean {ours.mean():.3f}, SPICE's {theirs.mean():.3f}"
         f"  ms a pair: wall {min(walls):.2f} (median {np.median(walls):.2f}), CPU {min(cpus):.2f}"
