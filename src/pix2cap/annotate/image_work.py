@@ -11,7 +11,7 @@ from pix2cap.annotate import ladder
 from pix2cap.annotate.asker import Asker, StoppedError, StopSignal
 from pix2cap.annotate.bounds import require_range
 from pix2cap.annotate.events import EventLog
-from pix2cap.annotate.journal import Journal, Outcome
+from pix2cap.annotate.journal import AttemptRecord, Journal, Outcome
 from pix2cap.annotate.planner import high_cost_usd
 from pix2cap.annotate.prompt import REPLY_SCHEMA, PromptTemplate
 from pix2cap.annotate.render import (
@@ -130,14 +130,9 @@ async def work_image(session: Session, entry: SourceImage) -> None:
     """Settle one image, unless an earlier session has; tell the progress."""
     image_id = entry.image.image_id
     if is_due(session, image_id):
-        settled = session.journal.settled(image_id)
-        earlier: Mapping[int, Outcome] | None = None
-        if session.options.retry_failed and settled is not None and settled.refused is None:
-            found = session.journal.outcomes(image_id)
-            earlier = found if _has_failed(found) else None
-        round_number = 0 if settled is None else settled.round + int(earlier is not None)
+        rounds, earlier = _rounds(session, image_id)
         try:
-            await _climb(session, entry, round_number, earlier)
+            await _climb(session, entry, rounds, earlier)
         except StoppedError:
             return
     session.images_done += 1
@@ -155,10 +150,28 @@ async def work_image(session: Session, entry: SourceImage) -> None:
         )
 
 
+def _rounds(session: Session, image_id: int) -> tuple[range, Mapping[int, Outcome] | None]:
+    """The rounds to go through, and the outcomes of those before them.
+
+    An image that is judged anew goes through its old rounds again: their requests hold the round in their
+    keys, so that their replies are found in the journal and nothing is paid twice.
+    """
+    settled = session.journal.settled(image_id)
+    if settled is None:
+        return range(1), None
+    after = settled.round + 1
+    retry = int(session.options.retry_failed and settled.refused is None)
+    if settled.refused is not None or settled.rules != rules_version():
+        return range(after + retry), None
+    return range(after, after + retry), session.journal.outcomes(image_id)
+
+
 async def _climb(
-    session: Session, entry: SourceImage, round_number: int, earlier: Mapping[int, Outcome] | None
+    session: Session, entry: SourceImage, rounds: range, earlier: Mapping[int, Outcome] | None
 ) -> None:
     image_id, rules = entry.image.image_id, rules_version()
+    before = session.journal.settled(image_id)
+    reached = 0 if before is None else before.round
     loop = asyncio.get_running_loop()
     try:
         loaded = await loop.run_in_executor(session.pool, LoadedImage, session.source, entry)
@@ -169,26 +182,36 @@ async def _climb(
             for s in entry.segments
             if not s.is_crowd
         ]
-        await session.journal.settle(
-            image_id, refused, round_number=round_number, rules=rules, refused=str(error)
-        )
+        await session.journal.settle(image_id, refused, round_number=reached, rules=rules, refused=str(error))
         session.events.add("refused", image_id=image_id, error=str(error))
         return
+    done, attempts = earlier, list[AttemptRecord]()
+    for round_number in rounds:
+        reached = max(reached, round_number)
+        state = await _climb_once(session, loaded, round_number, done)
+        attempts += state.attempts
+        done = {outcome.segment_id: outcome for outcome in ladder.outcomes(state)}
+        if not _has_failed(done):
+            break
+    results = [*(done or {}).values(), *_without_pixels(entry, loaded)]
+    await session.journal.settle(image_id, results, round_number=reached, rules=rules, attempts=attempts)
+    session.captioned += sum(o.status is CaptionStatus.CAPTIONED for o in results)
+    failures = sum(o.status is CaptionStatus.FAILED for o in results)
+    session.events.add("image", image_id=image_id, segments=len(results), failed=failures)
+
+
+async def _climb_once(
+    session: Session, loaded: LoadedImage, round_number: int, earlier: Mapping[int, Outcome] | None
+) -> ladder.ImageState:
+    """All rungs of one round, for the segments that the rounds before it left without a caption."""
     state = ladder.start(loaded.facts, earlier)
     while True:
         state, asks = ladder.next_asks(state, loaded.facts, session.settings)
         if not asks:
-            break
+            return state
         answers = await _answers(session, loaded, asks, round_number)
         state = ladder.absorb(state, loaded.facts, session.settings, list(zip(asks, answers, strict=True)))
         loaded.release()
-    results = [*ladder.outcomes(state), *_without_pixels(entry, loaded)]
-    await session.journal.settle(
-        image_id, results, round_number=round_number, rules=rules, attempts=state.attempts
-    )
-    session.captioned += sum(o.status is CaptionStatus.CAPTIONED for o in results)
-    failures = sum(o.status is CaptionStatus.FAILED for o in results)
-    session.events.add("image", image_id=image_id, segments=len(results), failed=failures)
 
 
 def _without_pixels(entry: SourceImage, loaded: LoadedImage) -> list[Outcome]:
