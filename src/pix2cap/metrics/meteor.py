@@ -1,20 +1,19 @@
 """METEOR 1.5 for English captions without a JVM, and what can be had of it without its data.
 
-The score of a pair is a harmonic mean of precision and recall over matched words (the same word, stem, synonym or
-paraphrase; function words count a third of content words), lessened for words matched out of order. The score of
-a set is computed from the summed statistics of its pairs; it is not the mean of their scores.
+The score of a pair is a harmonic mean of precision and recall over matched words (the same word, stem,
+synonym or paraphrase; function words count a third of content words), lessened for words matched out of
+order. The score of a set is that of the summed statistics of its pairs; it is not the mean of their scores.
 
-Source: Denkowski and Lavie, "Meteor Universal", WMT 2014; parameters of the jar's English ranking task, as
-pycocoevalcap runs it (`-l en -norm`).
+Source: Denkowski and Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any Target
+Language", WMT 2014; parameters of the jar's English ranking task, as pycocoevalcap runs it (`-l en -norm`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import starmap
+from itertools import chain, islice, starmap
 from multiprocessing import get_context
 from typing import Final
 
@@ -23,124 +22,19 @@ import numpy as np
 from pix2cap.metrics.meteor_align import Match, align
 from pix2cap.metrics.meteor_data import MeteorData
 from pix2cap.metrics.meteor_sides import Side
+from pix2cap.metrics.meteor_stats import MeteorStats, merge, score_of, scored, total
 from pix2cap.metrics.meteor_words import normalised_words
 from pix2cap.metrics.ngrams import check_lengths
 from pix2cap.metrics.tokens import CaptionScores, Tokens
 
-ALPHA: Final = 0.85
-BETA: Final = 0.2
-GAMMA: Final = 0.6
-DELTA: Final = 0.75
-STAGE_WEIGHTS: Final = (1.0, 0.6, 0.8, 0.6)
-"""Exact, stem, synonym, paraphrase."""
+__all__ = ["Meteor", "MeteorData", "MeteorLite", "MeteorStats", "merge", "meteor", "score_of", "total"]
 
 _SIDES_KEPT: Final = 4096
 _PAIRS_KEPT: Final = 100_000
-Counts = tuple[int, int, int, int]
+_PAIRS_A_PROCESS: Final = 2000
+"""Fewer pairs than this do not repay a process's own loading of the data."""
 
-
-@dataclass(frozen=True, slots=True)
-class MeteorStats:
-    """What METEOR counts in a pair (or, summed by `aggregate`, in a set of pairs).
-
-    Args:
-        test_length: Words of the candidate.
-        reference_length: Words of the reference that scores best.
-        test_function_words: Function words among them.
-        reference_function_words: The same in the reference.
-        test_content: Content words of the candidate matched by each stage.
-        reference_content: The same in the reference.
-        test_function: Function words of the candidate matched by each stage.
-        reference_function: The same in the reference.
-        chunks: Runs of matched words in the same order on both sides.
-        score: METEOR.
-    """
-
-    test_length: int = 0
-    reference_length: int = 0
-    test_function_words: int = 0
-    reference_function_words: int = 0
-    test_content: Counts = (0, 0, 0, 0)
-    reference_content: Counts = (0, 0, 0, 0)
-    test_function: Counts = (0, 0, 0, 0)
-    reference_function: Counts = (0, 0, 0, 0)
-    chunks: int = 0
-    score: float = 0.0
-
-    @property
-    def test_matches(self) -> int:
-        """Matched words of the candidate."""
-        return sum(self.test_content) + sum(self.test_function)
-
-    @property
-    def reference_matches(self) -> int:
-        """Matched words of the reference."""
-        return sum(self.reference_content) + sum(self.reference_function)
-
-    @property
-    def is_whole(self) -> bool:
-        """Every word on both sides is matched, in one run."""
-        return (
-            self.chunks == 1
-            and self.test_matches == self.test_length
-            and self.reference_matches == self.reference_length
-        )
-
-
-def total(stats: Iterable[MeteorStats]) -> MeteorStats:
-    """The statistics of all pairs together, with their score.
-
-    Chunks of a pair that is matched whole do not count, so that perfect captions score 1 together too. Totals of
-    parts may be given in place of pairs: the result is the same, but for a part of which one chunk is all that
-    counts and which is matched whole otherwise.
-    """
-    ints = [0, 0, 0, 0]
-    counts = [[0, 0, 0, 0] for _ in range(4)]
-    chunks = 0
-    for one in stats:
-        ints[0] += one.test_length
-        ints[1] += one.reference_length
-        ints[2] += one.test_function_words
-        ints[3] += one.reference_function_words
-        kinds = (one.test_content, one.reference_content, one.test_function, one.reference_function)
-        for have, more in zip(counts, kinds, strict=True):
-            for stage in range(4):
-                have[stage] += more[stage]
-        chunks += 0 if one.is_whole else one.chunks
-    tuples = [(a, b, c, d) for a, b, c, d in counts]
-    summed = MeteorStats(*ints, *tuples, chunks)
-    return replace(summed, score=score_of(summed))
-
-
-def score_of(stats: MeteorStats) -> float:
-    """METEOR from the counts.
-
-    Args:
-        stats: Counts of a pair or of a set; their `score` is not read.
-
-    Returns:
-        0..1; 0 where nothing matches.
-    """
-    test_weight = DELTA * (stats.test_length - stats.test_function_words) + (1 - DELTA) * stats.test_function_words
-    reference_weight = (
-        DELTA * (stats.reference_length - stats.reference_function_words)
-        + (1 - DELTA) * stats.reference_function_words
-    )
-    test_matched = reference_matched = 0.0
-    for weight, test, reference in zip(STAGE_WEIGHTS, stats.test_content, stats.reference_content, strict=True):
-        test_matched += test * weight * DELTA
-        reference_matched += reference * weight * DELTA
-    for weight, test, reference in zip(STAGE_WEIGHTS, stats.test_function, stats.reference_function, strict=True):
-        test_matched += test * weight * (1 - DELTA)
-        reference_matched += reference * weight * (1 - DELTA)
-    if not (test_matched and reference_matched):
-        return 0.0
-    precision, recall = test_matched / test_weight, reference_matched / reference_weight
-    mean = 1 / ((1 - ALPHA) / precision + ALPHA / recall)
-    fragmentation = 0.0
-    if not stats.is_whole:
-        fragmentation = stats.chunks / ((stats.test_matches + stats.reference_matches) / 2)
-    return max(0.0, mean * (1 - GAMMA * fragmentation**BETA))
+_Pair = tuple[str, tuple[str, ...]]
 
 
 class Meteor:
@@ -155,9 +49,9 @@ class Meteor:
     def __init__(self, data: MeteorData | None) -> None:
         if data is None and type(self) is Meteor:
             raise TypeError("Meteor: expected METEOR's data, got None; MeteorLite does without")
-        self._data = data
+        self.data = data
         self._side = lru_cache(maxsize=_SIDES_KEPT)(self._look_up)
-        self._scored = lru_cache(maxsize=_PAIRS_KEPT)(self._score_pair)
+        self._known = lru_cache(maxsize=_PAIRS_KEPT)(self._score_pair)
 
     def pair(self, candidate: str, references: Sequence[str]) -> MeteorStats:
         """Statistics of a candidate against the reference that suits it best.
@@ -171,7 +65,7 @@ class Meteor:
         """
         best: MeteorStats | None = None
         for reference in references:
-            stats = self._scored(candidate, reference)
+            stats = self._known(candidate, reference)
             if best is None or stats.score > best.score:
                 best = stats
         return best or MeteorStats()
@@ -181,11 +75,11 @@ class Meteor:
         return score_of(stats)
 
     def aggregate(self, stats: Iterable[MeteorStats]) -> float:
-        """The score of a set: of its summed statistics, not the mean of its pairs."""
+        """The score of a set of pairs: of their summed statistics, not the mean of their scores."""
         return total(stats).score
 
     def _look_up(self, text: str) -> Side:
-        data = self._data
+        data = self.data
         if data is None:
             return Side.of(normalised_words(text), None)
         words = normalised_words(text, data.abbreviations, data.abbreviations_before_numbers)
@@ -193,12 +87,14 @@ class Meteor:
 
     def _score_pair(self, candidate: str, reference: str) -> MeteorStats:
         test, against = self._side(candidate), self._side(reference)
-        stats = _count(test, against, align(test, against))
-        return replace(stats, score=score_of(stats))
+        return _count(test, against, align(test, against))
 
 
 class MeteorLite(Meteor):
-    """Exact and stem matches only: what can be had without METEOR's data. Not METEOR 1.5, and not named so."""
+    """Exact and stem matches only, all words alike: what can be had without METEOR's data.
+
+    It is not METEOR 1.5, and its scores are not named so.
+    """
 
     name = "meteor_exact_stem"
 
@@ -207,19 +103,29 @@ class MeteorLite(Meteor):
 
 
 def _count(test: Side, reference: Side, matches: list[Match]) -> MeteorStats:
-    counts = [[0, 0, 0, 0] for _ in range(4)]
+    test_counts = ([0, 0, 0, 0], [0, 0, 0, 0])
+    counts = ([0, 0, 0, 0], [0, 0, 0, 0])
     chunks = 0
     end, test_end = -1, -1
     for start, length, test_start, test_length, stage in matches:
         for is_function in test.is_function[test_start : test_start + test_length]:
-            counts[2 if is_function else 0][stage] += 1
+            test_counts[is_function][stage] += 1
         for is_function in reference.is_function[start : start + length]:
-            counts[3 if is_function else 1][stage] += 1
+            counts[is_function][stage] += 1
         chunks += start != end or test_start != test_end
         end, test_end = start + length, test_start + test_length
-    tuples = [(a, b, c, d) for a, b, c, d in counts]
-    return MeteorStats(
-        len(test.words), len(reference.words), sum(test.is_function), sum(reference.is_function), *tuples, chunks
+    return scored(
+        MeteorStats(
+            test_length=len(test.words),
+            reference_length=len(reference.words),
+            test_function_words=sum(test.is_function),
+            reference_function_words=sum(reference.is_function),
+            test_content=tuple(test_counts[0]),
+            reference_content=tuple(counts[0]),
+            test_function=tuple(test_counts[1]),
+            reference_function=tuple(counts[1]),
+            chunks=chunks,
+        )
     )
 
 
@@ -235,9 +141,11 @@ def meteor(
     Args:
         candidates: One caption an item, as PTB tokens.
         references: The references of each item, in the same order.
-        data: METEOR's data, or a scorer made before (which then remembers these pairs; `MeteorLite` gives its
-            scores under its own name).
-        processes: Work is split over so many processes where there are at least 2000 pairs.
+        data: METEOR's data, or a scorer made before, which then remembers these pairs; `MeteorLite` gives its
+            scores under its own name.
+        processes: Work is split over so many processes where each gets 2000 distinct pairs; a script that
+        asks
+            for more than one needs the `if __name__ == "__main__"` of all that start processes.
 
     Returns:
         `corpus["meteor"]`, the score of the summed statistics, and `per_item["meteor"]`.
@@ -247,10 +155,36 @@ def meteor(
     """
     check_lengths(candidates, references)
     scorer = data if isinstance(data, Meteor) else Meteor(data)
-    pairs = [
+    pairs: list[_Pair] = [
         (" ".join(candidate), tuple(" ".join(reference) for reference in of_item))
         for candidate, of_item in zip(candidates, references, strict=True)
     ]
-    stats = list(starmap(scorer.pair, pairs))
+    distinct = list(dict.fromkeys(pairs))
+    shares = min(processes, len(distinct) // _PAIRS_A_PROCESS)
+    if shares > 1:
+        found = dict(zip(distinct, _score_in_processes(distinct, scorer, shares), strict=True))
+        stats = [found[pair] for pair in pairs]
+    else:
+        stats = list(starmap(scorer.pair, pairs))
     scores = np.array([one.score for one in stats], dtype=np.float64)
     return CaptionScores({scorer.name: scorer.aggregate(stats)}, {scorer.name: scores})
+
+
+_in_this_process: list[Meteor] = []
+
+
+def _start_process(data: MeteorData | None) -> None:
+    _in_this_process[:] = [MeteorLite() if data is None else Meteor(data)]
+
+
+def _score_share(pairs: list[_Pair]) -> list[MeteorStats]:
+    return list(starmap(_in_this_process[0].pair, pairs))
+
+
+def _score_in_processes(pairs: list[_Pair], scorer: Meteor, processes: int) -> Iterable[MeteorStats]:
+    remaining = iter(pairs)
+    shares = iter(lambda: list(islice(remaining, 500)), [])
+    with ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_start_process, initargs=(scorer.data,)
+    ) as pool:
+        return list(chain.from_iterable(pool.map(_score_share, list(shares))))

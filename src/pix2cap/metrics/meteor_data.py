@@ -1,12 +1,14 @@
 """What METEOR 1.5 knows of English, read from its jar without a JVM.
 
-PyPI's pycocoevalcap carries the jar, which is a zip file with word lists in it, and the paraphrase table beside it.
+PyPI's pycocoevalcap carries the jar, which is a zip file with word lists in it, and the paraphrase table
+beside it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -52,6 +54,7 @@ class MeteorData:
         bases: Irregular form to its base forms.
         synsets: Base form to the numbers of its WordNet synonym sets, as text.
         paraphrases: Phrases that say the same.
+        source: What `load` was called with, by which another process loads the same.
     """
 
     function_words: frozenset[str]
@@ -60,14 +63,15 @@ class MeteorData:
     bases: dict[str, list[str]]
     synsets: dict[str, str]
     paraphrases: ParaphraseTable
+    source: tuple[Path, Path | None]
     _known: dict[str, frozenset[int]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path | None = None, *, cache: Path | None = None) -> Self:
         """Reads the data.
 
-        The first call packs the paraphrase table into the cache folder, which takes some seconds; later ones read
-        the packed form. The rest is read from the jar each time.
+        The first call packs the paraphrase table into the cache folder, which takes some seconds; later ones
+        read the packed form. The rest is read from the jar each time.
 
         Args:
             path: Folder with `meteor-1.5.jar` and `data/paraphrase-en.gz`; that of pycocoevalcap by default.
@@ -81,7 +85,8 @@ class MeteorData:
         for name in (_JAR, _TABLE):
             if not (folder / name).is_file():
                 raise MetricUnavailable(
-                    f"METEOR 1.5 needs {name}; there is none in {folder}. Get it: pip install 'pix2cap[metrics]'"
+                    f"METEOR 1.5 needs {name}; there is none in {folder}. "
+                    "Get it: pip install 'pix2cap[metrics]'"
                 )
         try:
             with zipfile.ZipFile(folder / _JAR) as jar:
@@ -95,7 +100,9 @@ class MeteorData:
                     )
                 }
         except (zipfile.BadZipFile, KeyError, UnicodeDecodeError) as error:
-            raise InputError(f"{folder / _JAR}: expected METEOR 1.5's jar with its English data, got {error}") from error
+            raise InputError(
+                f"{folder / _JAR}: expected METEOR 1.5's jar with its English data, got {error}"
+            ) from error
         always, before_numbers = _abbreviations(texts["nonbreaking/english.prefixes"])
         synsets = texts["synonym/english.synsets"].split("\n")
         return cls(
@@ -105,7 +112,11 @@ class MeteorData:
             bases=_bases(texts["synonym/english.exceptions"]),
             synsets=dict(zip(synsets[0::2], synsets[1::2], strict=False)),
             paraphrases=ParaphraseTable.open(folder / _TABLE, cache),
+            source=(folder, cache),
         )
+
+    def __reduce__(self) -> tuple[Callable[..., MeteorData], tuple[Path, Path | None]]:
+        return _load, self.source
 
     def synsets_of(self, word: str) -> frozenset[int]:
         """Numbers of the synonym sets of a word and of its base form."""
@@ -121,7 +132,7 @@ class MeteorData:
         return known
 
     def _base(self, word: str) -> str:
-        """The base form by WordNet's rules of detachment, noun before verb before adjective; empty for none."""
+        """The base form by the rules of WordNet, nouns before verbs before adjectives; empty without one."""
         if len(word) <= 2 or word.endswith("ss"):
             return word
         for suffix, ending in (*_NOUN, *_VERB, *_ADJECTIVE):
@@ -130,6 +141,10 @@ class MeteorData:
                 if form in self.synsets:
                     return form
         return ""
+
+
+def _load(path: Path, cache: Path | None) -> MeteorData:
+    return MeteorData.load(path, cache=cache)
 
 
 def _installed_folder() -> Path:

@@ -1,8 +1,8 @@
 """METEOR's paraphrase table: 5.3 million pairs of phrases, packed once and read by page.
 
-The published table is a gzip file of 260 MB of text that takes the jar's JVM ten seconds and a gigabyte. Here it
-is packed once into the cache folder: the phrases that have paraphrases, held in memory, and the paraphrases
-themselves, of which only the pages asked for are read.
+The published table is a gzip file of 260 MB of text that takes the jar's JVM ten seconds and a gigabyte. Here
+it is packed once into the cache folder: the phrases that have paraphrases, held in memory, and the
+paraphrases themselves, of which only the pages asked for are read.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class ParaphraseTable:
 
         Args:
             source: The published `paraphrase-en.gz`.
-            cache: Folder for the packed form; the user's cache folder by default. Where it cannot be written, the
+            cache: Folder for the packed form; the user's cache folder by default. Where it cannot be written,
+            the
                 table is packed into a temporary folder, for this process alone.
 
         Raises:
@@ -68,7 +69,9 @@ class ParaphraseTable:
             folder.parent.mkdir(parents=True, exist_ok=True)
             packed = Path(tempfile.mkdtemp(prefix=f"{folder.name}-", dir=folder.parent))
         except OSError:
-            with tempfile.TemporaryDirectory(prefix="pix2cap-meteor-", ignore_cleanup_errors=True) as temporary:
+            with tempfile.TemporaryDirectory(
+                prefix="pix2cap-meteor-", ignore_cleanup_errors=True
+            ) as temporary:
                 _pack(source, Path(temporary))
                 return cls(Path(temporary))
         try:
@@ -86,14 +89,15 @@ class ParaphraseTable:
             raise
         return cls(folder)
 
-    def __contains__(self, phrase: str) -> bool:
-        return phrase in self._rows
+    def known(self, runs: set[str]) -> set[str]:
+        """Those of some runs of words that have paraphrases."""
+        return self._rows.keys() & runs
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def of(self, phrase: str) -> Mapping[str, int]:
-        """The paraphrases of a phrase, each with its place in the table's order; empty for a phrase without."""
+        """The paraphrases of a phrase, each with its place in the table's order; none for other phrases."""
         row = self._rows.get(phrase)
         return {} if row is None else self._read(row)
 
@@ -138,7 +142,9 @@ def _pack(source: Path, folder: Path) -> None:
             out.flush()
             os.fsync(out.fileno())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{source}: expected METEOR's paraphrase table, got a damaged file ({error})") from error
+        raise InputError(
+            f"{source}: expected METEOR's paraphrase table, got a damaged file ({error})"
+        ) from error
     if not phrases or len(set(phrases)) != len(phrases):
         raise InputError(f"{source}: expected each phrase once, with its paraphrases in a row")
     (folder / "phrases.txt").write_bytes(b"\n".join(phrases))

@@ -1,15 +1,17 @@
-"""One caption as METEOR's aligner sees it: words, stems, synonym sets and phrases, each found by what it is."""
+"""One caption as METEOR's aligner sees it: its words, their stems and synonym sets, and its phrases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pix2cap.metrics.meteor_data import MeteorData
-from pix2cap.metrics.meteor_paraphrases import LONGEST_PHRASE
+from pix2cap.metrics.meteor_paraphrases import LONGEST_PHRASE, ParaphraseTable
 from pix2cap.metrics.meteor_stem import stem
 
 Places = dict[str, list[int]]
+Phrase = tuple[int, int, Mapping[str, int]]
+"""Where it begins, how many words it has, and its paraphrases with their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,9 @@ class Side:
         places: Word to the places where it stands.
         stems: The stem of each word.
         stem_places: Stem to places.
-        synsets: The synonym sets of each word.
-        synset_places: Number of a synonym set to places.
-        phrases: `(start, length, paraphrases)` of each run of words that has paraphrases.
-        runs: Each run of up to seven words to the places where it begins.
+        synsets: The synonym sets of each word; empty without METEOR's data.
+        phrases: The runs of words that have paraphrases, by place, then length.
+        runs: Every run of up to seven words.
     """
 
     words: tuple[str, ...]
@@ -34,9 +35,8 @@ class Side:
     stems: tuple[str, ...]
     stem_places: Places
     synsets: tuple[frozenset[int], ...] = ()
-    synset_places: Mapping[int, list[int]] | None = None
-    phrases: tuple[tuple[int, int, Mapping[str, int]], ...] = ()
-    runs: Places | None = None
+    phrases: tuple[Phrase, ...] = ()
+    runs: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, words: Iterable[str], data: MeteorData | None) -> Side:
@@ -48,43 +48,47 @@ class Side:
         """
         words = tuple(words)
         stems = tuple(map(stem, words))
+        places, stem_places = _places(words), _places(stems)
         if data is None:
-            return cls(words, (False,) * len(words), _places(words), stems, _places(stems))
+            return cls(words, (False,) * len(words), places, stems, stem_places)
+        is_function = tuple(word in data.function_words for word in words)
         synsets = tuple(map(data.synsets_of, words))
-        synset_places: dict[int, list[int]] = {}
-        for place, numbers in enumerate(synsets):
-            for number in numbers:
-                synset_places.setdefault(number, []).append(place)
-        runs, phrases = _runs(words, data)
-        return cls(
-            words,
-            tuple(word in data.function_words for word in words),
-            _places(words),
-            stems,
-            _places(stems),
-            synsets,
-            synset_places,
-            phrases,
-            runs,
-        )
+        phrases, runs = _phrases(words, data.paraphrases)
+        return cls(words, is_function, places, stems, stem_places, synsets, phrases, runs)
+
+    def places_of(self, phrase: str) -> tuple[list[int], int]:
+        """Where a run of words begins, and how many words it has."""
+        words = tuple(phrase.split(" "))
+        length = len(words)
+        starts = self.places[words[0]]
+        return [start for start in starts if self.words[start : start + length] == words], length
 
 
 def _places(keys: Iterable[str]) -> Places:
     places: Places = {}
     for place, key in enumerate(keys):
-        places.setdefault(key, []).append(place)
+        if key in places:
+            places[key].append(place)
+        else:
+            places[key] = [place]
     return places
 
 
-def _runs(words: tuple[str, ...], data: MeteorData) -> tuple[Places, tuple[tuple[int, int, Mapping[str, int]], ...]]:
-    table = data.paraphrases
-    runs: Places = {}
-    phrases: list[tuple[int, int, Mapping[str, int]]] = []
-    for start in range(len(words)):
-        run = ""
-        for end in range(start + 1, min(len(words), start + LONGEST_PHRASE) + 1):
-            run = f"{run} {words[end - 1]}" if run else words[start]
-            runs.setdefault(run, []).append(start)
-            if run in table:
-                phrases.append((start, end - start, table.of(run)))
-    return runs, tuple(phrases)
+def _phrases(words: tuple[str, ...], table: ParaphraseTable) -> tuple[tuple[Phrase, ...], set[str]]:
+    text = " ".join(words)
+    ends = [len(word) for word in words]
+    starts = [0] * len(words)
+    for place in range(1, len(words)):
+        starts[place] = ends[place - 1] + 1
+        ends[place] += starts[place]
+    spans = [
+        (place, length)
+        for place in range(len(words))
+        for length in range(1, min(LONGEST_PHRASE, len(words) - place) + 1)
+    ]
+    runs = [text[starts[place] : ends[place + length - 1]] for place, length in spans]
+    # A set, not a frozenset: a dictionary's keys meet a plain set by way of the smaller of the two.
+    distinct = set(runs)
+    known = table.known(distinct)
+    phrases = [(*span, table.of(run)) for span, run in zip(spans, runs, strict=True) if run in known]
+    return tuple(phrases), distinct

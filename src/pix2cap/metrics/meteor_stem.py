@@ -13,7 +13,7 @@ from typing import Final
 _VOWELS: Final = frozenset("aeiouy")
 _REGION: Final = re.compile(r"[^aeiouy]*[aeiouy]+[^aeiouy]")
 _LONG_PREFIX: Final = re.compile(r"gener|commun|arsen")
-_DOUBLE: Final = frozenset("bb dd ff gg mm nn pp rr tt".split(" "))
+_DOUBLE: Final = frozenset(letter * 2 for letter in "bdfgmnprt")
 _LI_AFTER: Final = frozenset("cdeghkmnrt")
 
 _WHOLE_WORDS: Final = {
@@ -81,7 +81,27 @@ _DERIVED_AGAIN: Final = _longest_first(
 )
 _ENDINGS: Final = _longest_first(
     dict.fromkeys(
-        "al ance ence er ic able ible ant ement ment ent ism ate iti ous ive ize ion".split(" "), ""
+        [
+            "al",
+            "ance",
+            "ence",
+            "er",
+            "ic",
+            "able",
+            "ible",
+            "ant",
+            "ement",
+            "ment",
+            "ent",
+            "ism",
+            "ate",
+            "iti",
+            "ous",
+            "ive",
+            "ize",
+            "ion",
+        ],
+        "",
     )
 )
 

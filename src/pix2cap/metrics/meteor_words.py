@@ -1,7 +1,7 @@
 """The words that METEOR 1.5 compares: its `-norm` normalisation of a line of text.
 
-Captions come as PTB tokens, so most of it changes nothing; what it does change is seen in the scores: compounds
-are split at hyphens, possessives and contractions once more at the apostrophe.
+Captions come as PTB tokens, so most of it changes nothing; what it does change is seen in the scores:
+compounds are split at hyphens, possessives and contractions once more at the apostrophe.
 """
 
 from __future__ import annotations
