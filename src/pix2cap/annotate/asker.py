@@ -140,7 +140,7 @@ class Asker:
                         None if priced.price is None else high_usd,
                     )
                 )
-                record = await self._ask(priced, request, high_usd)
+                record = await self._ask(prepared.model, request, high_usd)
                 reservation.actual_usd = record.cost_usd or 0.0
                 await self.journal.add_reply(record)
         except (BudgetReached, StorageFull, ModelRejected) as error:
@@ -148,7 +148,8 @@ class Asker:
             raise StoppedError from error
         return _answer(record)
 
-    async def _ask(self, priced: PricedModel, request: CaptionRequest, high_usd: float) -> ReplyRecord:
+    async def _ask(self, label: str, request: CaptionRequest, high_usd: float) -> ReplyRecord:
+        priced = self.models[label]
         self.sent += 1
         try:
             reply = await priced.model.ask(request)
@@ -175,7 +176,8 @@ class Asker:
             reply.usage.output_tokens,
             cost,
             reply.request_id,
-            reply.model,
+            # What a replayed file calls itself is its path, and no record holds a home path.
+            reply.model if priced.model.host is not None else label,
             reply.tries,
         )
 

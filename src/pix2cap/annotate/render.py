@@ -17,7 +17,7 @@ from pix2cap.annotate.settings import AnnotateSettings
 from pix2cap.core import ImageRef
 from pix2cap.draw.crops import CropStyle, focal_crop, needs_crop
 from pix2cap.draw.encode import encode_jpeg
-from pix2cap.draw.marks import MarkStyle, draw_marks
+from pix2cap.draw.marks import MarkStyle, draw_marks, drawing_scale
 from pix2cap.formats.pictures import Picture
 from pix2cap.formats.source import Source, SourceImage
 from pix2cap.vlm.model import PicturePart
@@ -209,14 +209,19 @@ def picture_sizes(
 ) -> list[tuple[int, int]]:
     """`(width, height)` of every picture that the requests will send, for estimates of tokens.
 
-    Crops are counted at their largest size.
+    Crops are counted at their largest size; margins for labels without room, which are rare, are not.
     """
     width, height = loaded.facts.panoptic.size_wh
-    shrink = min(1.0, style.max_side / max(width, height))
-    full = (round(width * shrink), round(height * shrink))
+    clean, marked = (
+        (max(1, round(width * scale)), max(1, round(height * scale)))
+        for scale in (
+            min(1.0, style.max_side / max(width, height)),
+            drawing_scale((width, height), style.marks),
+        )
+    )
     sizes = []
     for one in prepared:
         if one.ask.stage != "crop":
-            sizes += [full, full]
+            sizes += [clean, marked]
         sizes += [(style.crops.max_long_side, style.crops.max_long_side)] * len(one.crops)
     return sizes
