@@ -79,19 +79,22 @@ def score(
             on_image=on_image,
             on_metric=on_metric,
         )
+    _deliver(result, pred.absolute().stem, chosen, out)
+    return 0
+
+
+def _deliver(result: PanopticCaptioningResult, name: str, format: Format, out: Path | None) -> None:
     for warning in result.warnings:
         say(f"warning: {warning}")
-    name = pred.absolute().stem
     if out is None:
-        _print(result, name, chosen)
+        _print(result, name, format)
     else:
-        _write(result, name, chosen, out)
+        _write(result, name, format, out)
         print(out)
-    if chosen == "table":
+    if format == "table":
         for metric, reason in result.missing.items():
             if not reason.startswith("not asked for"):
                 say(f"{metric} is missing: {reason}")
-    return 0
 
 
 def _print(result: PanopticCaptioningResult, name: str, format: Format) -> None:

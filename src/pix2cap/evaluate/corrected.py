@@ -102,23 +102,12 @@ def score_corrected(
         on_progress=options.on_progress,
         processes=options.processes,
     )
-    records = {kind: _records(matched, class_aware=kind == "class_aware") for kind in _KINDS}
     meteor = _Meteor(matched, options)
     captions = meteor.complete(captions, pairs, asked="meteor" in options.metrics)
-    maps = {kind: meteor.map_of(found, _npos(matched)) for kind, found in records.items()}
-    caption_quality = _caption_quality(pairs, captions, counts)
-    parts = CorrectedParts(
-        matched,
-        pairs,
-        captions,
-        records,
-        {k: meteor.of_records(r) for k, r in records.items()},
-        meteor.parts(pairs),
-    )
+    records = {kind: _records(matched, class_aware=kind == "class_aware") for kind in _KINDS}
+    of_records = {kind: meteor.of_records(found) for kind, found in records.items()}
+    parts = CorrectedParts(matched, pairs, captions, records, of_records, meteor.parts(pairs))
     scored = with_scores(pairs, captions.per_pair)
-    missing = dict(captions.missing)
-    if meteor.reason is not None:
-        missing |= {"map": meteor.reason, "caption_pq.meteor": meteor.reason}
     result = PanopticCaptioningResult(
         "corrected",
         len(matched),
@@ -127,11 +116,11 @@ def score_corrected(
         counts.fn,
         panoptic_scores(quality),
         captions.scores(),
-        MapsByClass(**maps),
-        caption_quality,
+        MapsByClass(**{k: meteor.map_of(r, of_records[k], _npos(matched)) for k, r in records.items()}),
+        _caption_quality(pairs, captions, counts),
         category_scores(quality.per_category, counts, categories, scored),
         warnings=tuple(_warnings(matched)),
-        missing=missing,
+        missing=captions.missing | meteor.missing,
         pairs=scored,
         per_image=image_counts(matched),
     )
@@ -181,6 +170,11 @@ class _Meteor:
         """Why pairs have no METEOR; None where they have."""
         return None if self._given is not None else self.unavailable
 
+    @property
+    def missing(self) -> dict[str, str]:
+        """The scores that rest on METEOR of pairs, to the reason why they are missing."""
+        return {} if self.reason is None else dict.fromkeys(("map", "caption_pq.meteor"), self.reason)
+
     def score(self, key: PairKey) -> float:
         """Of one pair."""
         image_id, gt_id, pred_id = key
@@ -203,9 +197,9 @@ class _Meteor:
                 found[row] = self.score((int(key[0]), int(key[1]), int(key[2])))
         return found
 
-    def map_of(self, records: Records, npos: int) -> MapScores:
-        """One kind of corrected mAP."""
-        found = mean_average_precision(records.iou, self.of_records(records), records.took, npos)
+    def map_of(self, records: Records, scores: NDArray[np.float64], npos: int) -> MapScores:
+        """One kind of corrected mAP, from records and their METEOR."""
+        found = mean_average_precision(records.iou, scores, records.took, npos)
         if self.reason is not None:
             return MapScores(None, found.detection_map)
         by_threshold = {threshold_key(t, s): value for (t, s), value in found.by_threshold.items()}

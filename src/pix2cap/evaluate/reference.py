@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pix2cap.core import Category
-from pix2cap.errors import MetricUnavailable
 from pix2cap.evaluate.inputs import ImageSegments
 from pix2cap.evaluate.panoptic_captioning_captions import SHOWN, PairCaptions, Told, score_pairs
 from pix2cap.evaluate.panoptic_captioning_pairs import (
@@ -33,10 +32,8 @@ from pix2cap.metrics.dense_caption_map import (
     mean_average_precision,
     released_records,
 )
+from pix2cap.metrics.nltk_meteor import released_meteor
 from pix2cap.metrics.panoptic_quality import PanopticCounts, Quality, panoptic_quality
-
-ReleasedMeteor = Callable[[str, str], float]
-"""METEOR as the released mAP calls it: of the ground truth's caption and the prediction's."""
 
 
 def score_released(
@@ -47,7 +44,6 @@ def score_released(
     shards: int = 1,
     on_progress: Told | None = None,
     processes: int | None = None,
-    meteor: ReleasedMeteor | None = None,
 ) -> PanopticCaptioningResult:
     """Score a set as the released evaluator does.
 
@@ -59,7 +55,6 @@ def score_released(
             which no pair with captions matched is lost with its counts.
         on_progress: Told as slow metrics go on.
         processes: Processes that slow metrics may use.
-        meteor: In place of nltk's METEOR with WordNet 3.0, as the released mAP calls it.
     """
     matched = match_images(images, gt_areas="json", crowds="last")
     kept, lost = _surviving(matched, shards)
@@ -68,10 +63,9 @@ def score_released(
     pairs = [pair for one in kept for pair in one.pairs(captioned_only=True)]
     captions = score_pairs(pairs, metrics, on_progress=on_progress, processes=processes)
     segments = counts.tp + counts.fp + counts.fn
-    maps, missing = _released_map(matched, meteor)
     scored = with_scores(pairs, captions.per_pair)
     printed = {c: Quality(q.pq or 0.0, q.sq or 0.0, q.rq or 0.0) for c, q in quality.per_category.items()}
-    reasons = {k: v for k, v in captions.missing.items() if k != "meteor"} | missing
+    reasons = {k: v for k, v in captions.missing.items() if k != "meteor"}
     return PanopticCaptioningResult(
         "reference",
         len(matched),
@@ -80,7 +74,7 @@ def score_released(
         counts.fn,
         panoptic_scores(quality),
         _caption_scores(captions, len(pairs) / segments if segments else 0.0),
-        maps,
+        _released_map(matched),
         CaptionQuality(),
         category_scores(printed, counts, categories, scored),
         warnings=tuple(common_warnings(matched)),
@@ -108,36 +102,22 @@ def _caption_scores(captions: PairCaptions, factor: float) -> CaptionScores:
     return CaptionScores(**(scaled | {"meteor": 0.0}))
 
 
-def _released_map(
-    matched: Sequence[MatchedImage], meteor: ReleasedMeteor | None
-) -> tuple[MapScores, dict[str, str]]:
+def _released_map(matched: Sequence[MatchedImage]) -> MapScores:
     records = Records.joined(
         released_records(one.image.image_id, one.image.overlaps, gt_areas="json") for one in matched
     )
     gt, pred = _captions_by_id(matched)
-    keys = list(
-        zip(records.image_ids.tolist(), records.gt_ids.tolist(), records.pred_ids.tolist(), strict=True)
-    )
+    columns = records.image_ids, records.gt_ids, records.pred_ids
+    keys = list(zip(*(column.tolist() for column in columns), strict=True))
     spoken = np.array([pred[image_id, pred_id] != "" for image_id, _, pred_id in keys], np.bool_)
+    meteor = np.zeros(len(records))
+    for row in np.flatnonzero(spoken & (records.iou >= IOU_THRESHOLDS[0])).tolist():
+        image_id, gt_id, pred_id = keys[row]
+        meteor[row] = released_meteor(gt[image_id, gt_id].split(), pred[image_id, pred_id])
     npos = sum(len(one.image.overlaps.gt) for one in matched)
-    missing: dict[str, str] = {}
-    scores = np.zeros(len(records))
-    try:
-        call = meteor or _nltk_meteor()
-        known: dict[tuple[str, str], float] = {}
-        for row in np.flatnonzero(spoken & (records.iou >= IOU_THRESHOLDS[0])).tolist():
-            image_id, gt_id, pred_id = keys[row]
-            texts = gt[image_id, gt_id], pred[image_id, pred_id]
-            if texts not in known:
-                known[texts] = call(*texts)
-            scores[row] = known[texts]
-    except MetricUnavailable as error:
-        missing["map"] = str(error)
-    found = mean_average_precision(records.iou, scores, spoken, npos)
-    if missing:
-        return MapScores(None, found.detection_map), missing
+    found = mean_average_precision(records.iou, meteor, spoken, npos)
     by_threshold = {threshold_key(t, s): value for (t, s), value in found.by_threshold.items()}
-    return MapScores(found.map, found.detection_map, by_threshold), missing
+    return MapScores(found.map, found.detection_map, by_threshold)
 
 
 def _captions_by_id(
@@ -153,12 +133,6 @@ def _captions_by_id(
         gt |= {(image.image_id, i): text for i, text in side(image.overlaps.gt.ids, image.gt_captions)}
         pred |= {(image.image_id, i): text for i, text in side(image.overlaps.pred.ids, image.pred_captions)}
     return gt, pred
-
-
-def _nltk_meteor() -> ReleasedMeteor:
-    from pix2cap.metrics.nltk_meteor import released_meteor
-
-    return lambda gt_caption, pred_caption: released_meteor(gt_caption.split(), pred_caption)
 
 
 def _quirks(
