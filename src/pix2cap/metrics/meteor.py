@@ -151,7 +151,7 @@ def meteor(
         `corpus["meteor"]`, the score of the summed statistics, and `per_item["meteor"]`.
 
     Raises:
-        InputError: The two sequences differ in length, or an item has no reference.
+        ValueError: The two sequences differ in length, or an item has no reference.
     """
     check_lengths(candidates, references)
     scorer = data if isinstance(data, Meteor) else Meteor(data)

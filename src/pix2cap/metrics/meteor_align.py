@@ -1,10 +1,10 @@
 """METEOR 1.5's aligner: every match of every stage, and a beam search for the best set of them.
 
 The search goes through the reference from left to right and prefers more covered words, then fewer chunks,
-then shorter distances between matched places. It copies the jar's search in what decides between alignments
-that look equal: the order of matches, a beam of 40, a stable sort, weights of 1 for exact matches and one
-half for the others, rounded down after each match, and the distances of all choices at a word, which the path
-that skips it bears too.
+then shorter distances between matched places. What decides between alignments that look equal is as in the
+jar: the order of matches, a beam of 40, a stable sort, weights of 1 for exact matches and one half for the
+others, rounded down after each match, and the distances of all choices at a word, which the path that skips
+it bears too.
 
 Source: Denkowski and Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any Target
 Language", WMT 2014; the details are those of meteor-1.5.jar.
@@ -25,7 +25,6 @@ PARAPHRASE: Final = 3
 _BEAM: Final = 40
 _CHUNK: Final = 1 << 32
 _COVERED: Final = 1 << 48
-
 
 Match = tuple[int, int, int, int, int]
 """A run of reference words and the run of test words that says the same: start and length in the reference,
