@@ -108,7 +108,7 @@ def check(plain: Counts, ours: PanopticCounts) -> None:
 
 
 def timed(jobs: dict[str, Callable[[], Any]], repeat: int) -> tuple[dict[str, float], dict[str, Any]]:
-    """Best seconds of each job, the jobs taking turns: of the clock where its name says so, else of the core."""
+    """Best seconds of each job, in turns: of the clock where its name says so, else of the processor."""
     best, results = dict.fromkeys(jobs, float("inf")), {}
     for _ in range(repeat):
         for name, job in jobs.items():
