@@ -209,7 +209,7 @@ def _sub(app: App, path: list[str]) -> App:
         (["annotate", "walk", "x.json"], False),
         (["annotate", "run", "x.json", "--out", "y", "--limit", "many"], False),
         (["annotate", "run", "x.json", "--limit", "2"], False),
-        (["score", "x"], False),
+        (["scores", "x"], False),
     ],
     ids=str,
 )

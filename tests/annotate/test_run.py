@@ -276,7 +276,7 @@ def test_a_folder_of_other_files_is_left_alone(bench):
     (bench.run_dir / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="expected an empty folder or a run"):
         bench.run(ScriptedModel())
-    assert sorted(p.name for p in bench.run_dir.iterdir()) == ["run.lock", "thesis.txt"]
+    assert sorted(p.name for p in bench.run_dir.iterdir()) == ["thesis.txt"]
 
 
 def test_changed_rules_judge_the_recorded_replies_again_without_asking(bench):

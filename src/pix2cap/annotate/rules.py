@@ -6,7 +6,10 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
-_ROOMS = {"pix2cap.annotate": ("parse", "check", "ladder"), "pix2cap.text": ("",)}
+_ROOMS = {
+    "pix2cap.annotate": ("parse", "check", "findings", "lenient", "ladder"),
+    "pix2cap.text": ("class", "colors", "language", "sides", "subject", "words"),
+}
 
 
 @cache

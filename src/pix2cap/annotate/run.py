@@ -20,7 +20,7 @@ from pix2cap.annotate.lock import run_lock
 from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.annotate.prompt import PromptTemplate
 from pix2cap.annotate.render import RenderStyle
-from pix2cap.annotate.run_folder import open_run
+from pix2cap.annotate.run_folder import open_run, require_ours
 from pix2cap.annotate.scope import images_in_scope
 from pix2cap.annotate.settings import RunConfig
 from pix2cap.annotate.status import RunStatus, read_status
@@ -68,6 +68,7 @@ def run_annotation(
         )
     scope = images_in_scope(source, limit=opts.limit, image_ids=opts.image_ids)
     make_out_folder(run_dir)
+    require_ours(run_dir)  # Before the lock, whose file would be left in a folder of somebody else's.
     with run_lock(run_dir), told_of_damage(run_dir / JOURNAL_NAME):
         with contextlib.closing(open_run(run_dir, config)) as journal:
             _blocking(

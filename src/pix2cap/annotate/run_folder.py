@@ -27,14 +27,8 @@ def open_run(run_dir: Path, config: RunConfig) -> Journal:
         InputError: What the folder should hold is damaged or gone.
     """
     path = run_dir / JOURNAL_NAME
-    names = {entry.name for entry in run_dir.iterdir()}
-    if JOURNAL_NAME not in names and EVENTS_NAME not in names:
-        if others := sorted(names - _OURS_BEFORE_THE_JOURNAL):
-            raise UsageError(
-                f"{run_dir}: expected an empty folder or a run, found other files"
-                f" ({', '.join(others[:3])}{', ...' if len(others) > 3 else ''}); give another --out"
-            )
-    else:
+    names = require_ours(run_dir)
+    if JOURNAL_NAME in names or EVENTS_NAME in names:
         _require_whole(path, names)
         earlier = RunConfig.read(run_dir)
         if not earlier.sends_the_same(config):
@@ -45,6 +39,22 @@ def open_run(run_dir: Path, config: RunConfig) -> Journal:
                     (run_dir / name).unlink(missing_ok=True)
     config.write(run_dir)
     return Journal(path, writable=True)
+
+
+def require_ours(run_dir: Path) -> set[str]:
+    """The names in a folder that is a run, or may become one.
+
+    Raises:
+        UsageError: The folder holds other files.
+    """
+    names = {entry.name for entry in run_dir.iterdir()}
+    others = sorted(names - _OURS_BEFORE_THE_JOURNAL)
+    if others and JOURNAL_NAME not in names and EVENTS_NAME not in names:
+        raise UsageError(
+            f"{run_dir}: expected an empty folder or a run, found other files"
+            f" ({', '.join(others[:3])}{', ...' if len(others) > 3 else ''}); give another --out"
+        )
+    return names
 
 
 def _require_whole(path: Path, names: set[str]) -> None:
