@@ -65,7 +65,7 @@ def joint_pixels(gt_id_map: NDArray[np.uint32], pred_id_map: NDArray[np.uint32])
     Example:
         >>> a = np.array([[1, 1, 0], [1, 2, 2]], np.uint32)
         >>> joint_pixels(a, a[::-1]).pixels.tolist()
-        [1, 1, 1, 1, 1, 1]
+        [1, 2, 1, 1, 1]
     """
     if gt_id_map.shape != pred_id_map.shape:
         raise ValueError(f"expected maps of one size, got {gt_id_map.shape} and {pred_id_map.shape}")
