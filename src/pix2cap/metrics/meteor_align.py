@@ -63,8 +63,9 @@ def _all_matches(test: Side, reference: Side) -> list[list[Match]]:
             (start, 1, place, 1, STEM) for place in stem_places.get(stem, ()) if words[place] != word
         ]
     meanings = [(place, words[place], synsets) for place, synsets in enumerate(test.synsets) if synsets]
+    any_meaning = set().union(*test.synsets)
     for start, (word, synsets) in enumerate(zip(reference.words, reference.synsets, strict=False)):
-        if synsets:
+        if not synsets.isdisjoint(any_meaning):
             choices[start] += [
                 (start, 1, place, 1, SYNONYM)
                 for place, other, meaning in meanings
