@@ -23,7 +23,7 @@ from pix2cap.annotate.findings import CHECK_NAMES
 from pix2cap.annotate.ladder import STAGES
 from pix2cap.annotate.migrations import migrate
 from pix2cap.annotate.prompt import PLACEHOLDERS
-from pix2cap.cli.main import _app
+from pix2cap.cli.main import COMMANDS, _app
 from pix2cap.core.caption import CaptionStatus
 from pix2cap.demo import Demo, run_demo
 from pix2cap.formats.dataset_folder import _ENTRIES
@@ -178,7 +178,7 @@ def test_every_command_named_exists_with_its_flags(app: App, tmp_path: Path) -> 
 def _parses(app: App, tokens: list[str]) -> bool:
     if tokens[0] in ("--help", "--version"):
         return True
-    groups, commands = {"annotate", "dataset"}, tokens[:1]
+    groups, commands = {name.split()[0] for name in COMMANDS if " " in name}, tokens[:1]
     if tokens[0] in groups:
         if len(tokens) == 1:
             return True
@@ -219,14 +219,8 @@ def test_a_wrong_command_would_be_found(app: App, tokens: list[str], is_good: bo
 
 def _flags(app: App) -> set[str]:
     names: set[str] = {"--help", "--version", "--debug"}
-    for command in ("demo", "report"):
-        names |= {n for a in app[command].assemble_argument_collection() for n in a.names}
-    for group, commands in (
-        ("annotate", ("plan", "preview", "run", "status", "export")),
-        ("dataset", ("validate",)),
-    ):
-        for command in commands:
-            names |= {n for a in app[group][command].assemble_argument_collection() for n in a.names}
+    for command in COMMANDS:
+        names |= {n for a in _sub(app, command.split()).assemble_argument_collection() for n in a.names}
     return names
 
 
@@ -349,7 +343,7 @@ def test_the_map_shows_every_room_and_only_modules_that_exist() -> None:
     rooms = set(re.findall(r"^([a-z]+(?:  [a-z]+)*)  ", diagram.text, re.M))
     shown = {room for line in rooms for room in line.split()}
     source = ROOT / "src" / "pix2cap"
-    present = {path.parent.name for path in source.glob("*/__init__.py")} | {"demo", "errors"}
+    present = {path.parent.name for path in source.glob("*/__init__.py")} | {"demo", "doctor", "errors"}
     assert shown == present
     modules = {code for doc in DOCS for code in _inline_code(doc) if re.fullmatch(r"[\w/]+\.py", code)}
     assert len(modules) >= 15

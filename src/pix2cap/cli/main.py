@@ -22,7 +22,7 @@ _EXAMPLE_WIDTH = 74
 
 _CAPTIONS = "examples/captions/hypotheses.json examples/captions/references.json"
 
-_COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
+COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
     "demo": (
         "pix2cap.cli.demo:demo",
         "Caption a built-in sample and show it in one page.",
@@ -133,7 +133,7 @@ def _app() -> App:
     for name, (told, examples) in _GROUPS.items():
         groups[name] = App(name=name, help=told, help_epilogue=_examples(*examples))
         app.command(groups[name])
-    for command, (target, told, examples_of) in _COMMANDS.items():
+    for command, (target, told, examples_of) in COMMANDS.items():
         group, _, name = command.rpartition(" ")
         groups[group].command(target, name=name, help=told, help_epilogue=_examples(*examples_of))
     return app
