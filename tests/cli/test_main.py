@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pix2cap import __version__
-from pix2cap.cli.main import COMMANDS, _GROUPS, main
+from pix2cap.cli.main import _GROUPS, COMMANDS, main
 from tests.cli.conftest import Call, start
 
 EXAMPLES = {name: examples for name, (_, _, examples) in COMMANDS.items()}
