@@ -22,7 +22,7 @@ from tests.builders.fake_java import fake_java, fake_tools, put_spice_jars
 from tests.conftest import SHARED
 
 # Items of each golden set that the suite scores; benchmarks/captions.py --spice scores all of them.
-N_GOLDEN = 15
+N_GOLDEN = 8
 
 
 @pytest.fixture(scope="session")
