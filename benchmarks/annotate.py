@@ -3,9 +3,9 @@
     python benchmarks/annotate.py --coco DIR            all parts
     python benchmarks/annotate.py --coco DIR --only memory --images 200 20000
 
-Preparation and client are in `prepare.py` and `client.py`, each against peers in the same run. End to end runs the
-command line with `describe`. Memory runs it on the same pictures repeated under new image ids, and compares the
-peak resident memory of a short and a long run.
+Preparation and client are in `prepare.py` and `client.py`, each against peers in the same run. End to end runs
+the command line with `describe`. Memory runs it on the same pictures repeated under new image ids, and compares
+the peak resident memory of a short and a long run.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def memory(coco: Path, sizes: list[int]) -> None:
             source = repeat_source(coco, n_images, Path(folder))
             seconds, peak = run_describe(source, coco, Path(folder) / "run")
         peaks.append(peak)
-        print(f"memory: {n_images} images, peak {peak:.0f} MiB, {n_images / seconds:.1f} images/s", flush=True)
+        print(
+            f"memory: {n_images} images, peak {peak:.0f} MiB, {n_images / seconds:.1f} images/s", flush=True
+        )
     growth = (peaks[-1] - peaks[0]) / (sizes[-1] - sizes[0]) * 1024
     ratio = peaks[-1] / peaks[0]
     print(f"memory: {ratio:.2f}x from {sizes[0]} to {sizes[-1]} images, {growth:.2f} KiB an image")
@@ -78,7 +80,9 @@ def memory(coco: Path, sizes: list[int]) -> None:
 
 def main() -> None:
     """Run the parts asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--coco", type=Path, default=DEFAULT_COCO, help="folder with panoptic_val.json")
     parser.add_argument("--only", choices=["prepare", "client", "end-to-end", "memory"])
     parser.add_argument("--images", type=int, nargs=2, default=[200, 20000], help="sizes of the memory runs")
