@@ -3,9 +3,9 @@
     python benchmarks/annotate.py --coco DIR            all parts
     python benchmarks/annotate.py --coco DIR --only memory --images 200 20000
 
-Preparation and client are in `prepare.py` and `client.py`, each against peers in the same run. End to end runs
-the command line with `describe`. Memory runs it on the same pictures repeated under new image ids, and compares
-the peak resident memory of a short and a long run.
+Preparation and client are in `prepare.py` and `client.py`, each against peers in the same run.
+End to end runs the command line with `describe`. Memory runs it on the same pictures repeated
+under new image ids, and compares the peak resident memory of a short and a long run.
 """
 
 from __future__ import annotations
