@@ -12,7 +12,7 @@ from typing import Any
 
 from pix2cap import __version__
 from pix2cap.errors import UsageError
-from pix2cap.metrics.spice_cache import cache_folder
+from pix2cap.metrics.cache_folder import cache_folder
 from pix2cap.metrics.spice_tools import (
     MissingPart,
     find_java,

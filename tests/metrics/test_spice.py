@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from pix2cap.errors import InputError, MetricUnavailable
+from pix2cap.metrics.cache_folder import cache_folder
 from pix2cap.metrics.spice import SpiceProgress, spice
-from pix2cap.metrics.spice_cache import SpiceCache, cache_folder
+from pix2cap.metrics.spice_cache import SpiceCache
 from pix2cap.metrics.spice_java import default_processes
 from pix2cap.metrics.spice_tools import SpiceTools, find_spice_tools, java_version, search_spice_tools
 from tests.builders.captions import real, synthetic

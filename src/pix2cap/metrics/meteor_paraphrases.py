@@ -24,7 +24,7 @@ from typing import Final, Self
 import numpy as np
 
 from pix2cap.errors import InputError
-from pix2cap.metrics.spice_cache import cache_folder
+from pix2cap.metrics.cache_folder import cache_folder
 
 _LAYOUT: Final = 1
 _BLOCK: Final = 1 << 23

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pix2cap.errors import MetricUnavailable
+from pix2cap.metrics.cache_folder import cache_folder
 from pix2cap.metrics.ngrams import check_lengths
-from pix2cap.metrics.spice_cache import SpiceCache, Tuples, cache_folder
+from pix2cap.metrics.spice_cache import SpiceCache, Tuples
 from pix2cap.metrics.spice_java import SpicePool, default_processes
 from pix2cap.metrics.spice_tools import SpiceTools, find_spice_tools
 from pix2cap.metrics.tokens import CaptionScores, Tokens

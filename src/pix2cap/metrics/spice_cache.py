@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,30 +17,11 @@ from typing import Any, Self
 
 from pix2cap.errors import InputError
 
-CACHE_VARIABLE = "PIX2CAP_CACHE"
-
 _LAYOUT = 1
 _AT_ONCE = 500
 
 Tuples = list[list[str]]
 """The parse of a text: objects `[o]`, attributes `[o, a]` and relations `[o, o, r]`."""
-
-
-def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """The folder for what can be computed again: PIX2CAP_CACHE, else the platform's own place for caches.
-
-    Args:
-        environ: Environment to read; the process's own by default.
-    """
-    environ = os.environ if environ is None else environ
-    if environ.get(CACHE_VARIABLE):
-        return Path(environ[CACHE_VARIABLE]).expanduser()
-    home = Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-    if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "pix2cap"
-    if sys.platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "pix2cap" / "Cache"
-    return Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "pix2cap"
 
 
 class SpiceCache:
