@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pix2cap.errors import InputError
+from pix2cap.metrics.cache_folder import CACHE_VARIABLE
 
 _LAYOUT = 1
 _AT_ONCE = 500
