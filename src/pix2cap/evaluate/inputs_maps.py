@@ -79,8 +79,11 @@ class MapJoiner:
             return
         # Not fork: this process may have threads. Forkserver, where there is one, starts in half the time.
         method = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+        context = get_context(method)
+        if method == "forkserver":
+            context.set_forkserver_preload([__name__])  # Imported once, not once a worker.
         start = partial(_start_worker, gt_path, pred_path)
-        with ProcessPoolExecutor(workers, get_context(method), start) as pool:
+        with ProcessPoolExecutor(workers, context, start) as pool:
             waiting: deque[Future[list[JoinedMaps | None]]] = deque()
             batch: list[MapNames] = []
             for name in names:
