@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from pix2cap.annotate.check_class import check_classes
 from pix2cap.annotate.check_place import check_side
@@ -13,10 +12,7 @@ from pix2cap.annotate.findings import CHECK_NAMES, CheckSettings, Finding, Scene
 from pix2cap.annotate.parse import ParsedCaption
 from pix2cap.vlm.unit import UnitRow
 
-__all__ = ["CHECKS_VERSION", "CHECK_NAMES", "CheckSettings", "Finding", "SceneFacts", "check_captions"]
-
-CHECKS_VERSION: Final = 1
-"""Raised when a change of the checks can judge an old reply differently."""
+__all__ = ["CHECK_NAMES", "CheckSettings", "Finding", "SceneFacts", "check_captions"]
 
 
 def check_captions(

@@ -18,7 +18,7 @@ from pix2cap.formats.json_stream import describe_type, is_int, stream_lists
 from pix2cap.formats.pictures import read_picture
 from pix2cap.formats.png import MAX_ID
 from pix2cap.formats.rasterise import SegmentationError, Shape, paint_shapes, segmentation_to_rle
-from pix2cap.formats.records import ImageRecord, RecordReader, segment_row
+from pix2cap.formats.records import ImageRecord, RecordReader, annotated_image, segment_row
 from pix2cap.formats.row_store import RowStore
 
 
@@ -32,11 +32,8 @@ class _Objects:
         self.store = RowStore()
 
     def add(self, item: Any) -> None:
-        image_id = item.get("image_id") if isinstance(item, dict) else None
-        if not is_int(image_id):
-            got = describe_type(image_id if isinstance(item, dict) else item)
-            expected = "an object with a whole number `image_id` in `annotations`"
-            self.problems.append(Problem(self.file, Finding.WRONG_TYPE, expected=expected, got=got))
+        image_id = annotated_image(item, self.file, self.problems)
+        if image_id is None:
             return
         # The area of a whole polygon says nothing of the pixels left after others were painted over it,
         # nor does its box: neither is kept, so neither is compared.

@@ -14,8 +14,8 @@ from pix2cap.formats.file_places import FolderFiles, open_masks
 from pix2cap.formats.file_source import FileSource, PngSource
 from pix2cap.formats.findings import Finding
 from pix2cap.formats.image_index import CategoryTable, ImageIndex
-from pix2cap.formats.json_stream import describe_type, is_int, stream_lists
-from pix2cap.formats.records import ImageRecord, RecordReader, SegmentRecord, segment_row
+from pix2cap.formats.json_stream import stream_lists
+from pix2cap.formats.records import ImageRecord, RecordReader, SegmentRecord, annotated_image, segment_row
 from pix2cap.formats.row_store import RowStore
 
 
@@ -30,11 +30,8 @@ class _Annotations:
         self.store = RowStore()
 
     def add(self, item: Any) -> None:
-        image_id = item.get("image_id") if isinstance(item, dict) else None
-        if not is_int(image_id):
-            got = describe_type(image_id if isinstance(item, dict) else item)
-            expected = "an object with a whole number `image_id` in `annotations`"
-            self.problems.append(Problem(self.file, Finding.WRONG_TYPE, expected=expected, got=got))
+        image_id = annotated_image(item, self.file, self.problems)
+        if image_id is None:
             return
         if image_id in self.rows:
             self.duplicates.add(image_id)

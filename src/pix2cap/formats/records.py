@@ -57,6 +57,17 @@ class ImageRecord:
     extra: Mapping[str, Any]
 
 
+def annotated_image(item: Any, file: str, problems: list[Problem]) -> int | None:
+    """The image that an item of `annotations` belongs to; None, with a problem noted, where it names none."""
+    image_id = item.get("image_id") if isinstance(item, dict) else None
+    if is_int(image_id):
+        return int(image_id)
+    got = describe_type(image_id if isinstance(item, dict) else item)
+    expected = "an object with a whole number `image_id` in `annotations`"
+    problems.append(Problem(file, Finding.WRONG_TYPE, expected=expected, got=got))
+    return None
+
+
 def segment_row(item: Any) -> list[Any] | str:
     """The values kept of one `segments_info` item, or what stood there instead of an object."""
     if not isinstance(item, dict):
