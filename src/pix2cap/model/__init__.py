@@ -1,0 +1,1 @@
+"""The X-Decoder-style baseline in plain torch: one file a part, published names for every tensor."""
