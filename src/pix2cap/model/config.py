@@ -187,7 +187,9 @@ class ModelConfig:
         unknown = sorted(set(fields) - known)
         if unknown:
             raise InputError(f"expected fields of a model configuration, got unknown {', '.join(unknown)}")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
         try:
             return cls(**values)
         except (TypeError, ValueError) as error:
