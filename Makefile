@@ -12,6 +12,8 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 DEMO ?= demo
+# The torch that tests run on; users choose their own (pyproject.toml says from which version on).
+TEST_TORCH := torch==2.13.0
 # Two OpenMP threads on a busy two-core machine are slower than one.
 export OMP_NUM_THREADS ?= 1
 
@@ -45,6 +47,9 @@ $(RUN_STAMP): pyproject.toml | $(BIN)/python
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo "Installing pix2cap and its test tools into $(VENV) (once; a few minutes)"
+	@# Torch goes first and alone: the machine's own package index decides which build this is (the CPU one on a
+	@# machine without a GPU, where the index offers it), and `.[dev]` then finds it there and fetches no other.
+	@$(PIP) install --quiet '$(TEST_TORCH)'
 	@$(PIP) install --quiet --editable '.[dev]'
 	@touch "$(RUN_STAMP)" "$@"
 
