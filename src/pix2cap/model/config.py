@@ -79,6 +79,8 @@ class ModelConfig:
         box_source: Better than published: `"masks"` takes boxes from the masks.
         caption_text_tokens: Longest caption in tokens that training reads.
         caption_text_drop: Tokens at a long caption's head that the published reader loses.
+        test_short_side: Prediction resizes pictures to this short side in pixels; training writes its own.
+        test_max_side: But never beyond this long side.
 
     Raises:
         ValueError: Sizes that cannot belong to one model.
@@ -138,6 +140,8 @@ class ModelConfig:
     box_source: BoxSource = "masks"
     caption_text_tokens: int = 40
     caption_text_drop: int = 2
+    test_short_side: int = 800
+    test_max_side: int = 1333
 
     def __post_init__(self) -> None:
         stages = {len(self.depths), len(self.focal_levels), len(self.focal_windows)}
@@ -240,6 +244,8 @@ _TINY: Final = ModelConfig(
     caption_targets="hungarian",
     caption_text_tokens=128,
     caption_text_drop=0,
+    test_short_side=256,
+    test_max_side=448,
 )
 
 PRESETS: Final[dict[str, ModelConfig]] = {
