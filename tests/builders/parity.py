@@ -66,7 +66,7 @@ _FIELDS = {
     "INPUT.PIXEL_STD": "pixel_std",
 }
 
-# Counts that the published configuration gives one too high: the class query, the loss before the first layer.
+# Counts that the published configuration gives one too high: for the class query, and for the first loss.
 _ONE_LESS = {"queries", "decoder_layers"}
 
 # What this architecture does in one way only; a fixture may name it, but not change it.
