@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -41,8 +40,7 @@ class PanopticSegment(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True)
-class PanopticResult:
+class PanopticResult(NamedTuple):
     """A panoptic map.
 
     Args:
@@ -240,7 +238,7 @@ def resize_masks(
     masks: Tensor,
     *,
     padded_hw: tuple[int, int],
-    picture_hw: tuple[int, int],
+    size_hw: tuple[int, int],
     out_hw: tuple[int, int],
 ) -> Tensor:
     """Mask logits at the wanted size: up to the padded picture, without its padding, then to the wanted size.
@@ -250,14 +248,14 @@ def resize_masks(
     Args:
         masks: `(N, h, w)` logits.
         padded_hw: Height and width of the padded picture.
-        picture_hw: Its height and width without padding.
+        size_hw: Its height and width without padding.
         out_hw: Wanted height and width.
 
     Returns:
         `(N, H, W)` float32.
     """
     whole = _bicubic(masks.float().unsqueeze(1), padded_hw)
-    return _bicubic(whole[:, :, : picture_hw[0], : picture_hw[1]], out_hw).squeeze(1)
+    return _bicubic(whole[:, :, : size_hw[0], : size_hw[1]], out_hw).squeeze(1)
 
 
 def _bicubic(maps: Tensor, size_hw: tuple[int, int]) -> Tensor:
@@ -270,13 +268,13 @@ def each_resized(
     masks: Tensor,
     *,
     padded_hw: tuple[int, int],
-    picture_hw: tuple[int, int],
+    size_hw: tuple[int, int],
     out_hw: tuple[int, int],
     at_once: int = 4,
 ) -> Iterator[Tensor]:
     """`resize_masks` one `(H, W)` at a time; only `at_once` of them are in memory."""
     for part in torch.split(masks, at_once):
-        yield from resize_masks(part, padded_hw=padded_hw, picture_hw=picture_hw, out_hw=out_hw)
+        yield from resize_masks(part, padded_hw=padded_hw, size_hw=size_hw, out_hw=out_hw)
 
 
 def boxes_from_masks(masks: Tensor) -> Tensor:
