@@ -73,6 +73,14 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap annotate export demo/run --out dataset --copy-images --overwrite",
         ),
     ),
+    "dataset generate": (
+        "pix2cap.cli.dataset_generate:generate",
+        "Render scenes with true captions.",
+        (
+            "pix2cap dataset generate --out scenes --images 20 --size 128x128",
+            "pix2cap dataset generate --out scenes --images 4 --seed 7 --format json",
+        ),
+    ),
     "dataset validate": (
         "pix2cap.cli.dataset_validate:validate",
         "List everything that is inconsistent.",

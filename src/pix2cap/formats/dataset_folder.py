@@ -20,6 +20,7 @@ from pix2cap.formats.captions_parquet import CaptionsParquetWriter, segment_rows
 from pix2cap.formats.card import dataset_card
 from pix2cap.formats.croissant import croissant
 from pix2cap.formats.dataset_read import read_dataset
+from pix2cap.formats.facts_parquet import FACTS, FactsParquetWriter
 from pix2cap.formats.file_places import EscapeError, check_relative
 from pix2cap.formats.instances_json import instance_annotations
 from pix2cap.formats.json_parts import ListPart, join_parts
@@ -44,6 +45,7 @@ _ENTRIES = (
     "panoptic",
     "instances.json",
     "captions.parquet",
+    FACTS,
     "README.md",
     "croissant.json",
     "images",
@@ -64,6 +66,7 @@ class DatasetWriter:
         images_dir: Where the pictures lie; the manifest refers to them where that tells no home folder.
         copy_images: Put pictures given to `add` into `images/`.
         overwrite: Write even into a folder with files of other origin; only names of ours are replaced.
+        with_facts: Also write `facts.parquet`, from what `add_facts` is given.
 
     Raises:
         UsageError: The folder has files, is not one of ours, and `overwrite` is off.
@@ -83,6 +86,7 @@ class DatasetWriter:
         images_dir: Path | None = None,
         copy_images: bool = False,
         overwrite: bool = False,
+        with_facts: bool = False,
     ) -> None:
         rows = categories.values() if isinstance(categories, Mapping) else categories
         self.categories = {category.id: category for category in rows}
@@ -102,6 +106,7 @@ class DatasetWriter:
                 ListPart(self._partial / f"{name}.part") for name in ("images", "annotations", "instances")
             )
             self._rows = CaptionsParquetWriter(self._partial / "captions.parquet")
+            self._facts = FactsParquetWriter(self._partial / FACTS) if with_facts else None
         self._mask_hash = FolderHash()
         self._mask_names: set[str] = set()
         self._image_ids: set[int] = set()
@@ -158,6 +163,18 @@ class DatasetWriter:
         names = {s.id: self.categories[s.category_id].name for s in item.panoptic.segments}
         self.tally.add(published, names)
 
+    def add_facts(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write what is known for certain of an image's segments, in the columns of `facts.parquet`.
+
+        Raises:
+            ValueError: The writer was made without `with_facts`.
+            StorageFull: The disk took no more.
+        """
+        if self._facts is None:
+            raise ValueError("expected a writer made with_facts, got facts for one that writes none")
+        with _disk():
+            self._facts.add(rows)
+
     def refuse(self, image_id: int, file_name: str, reason: str, *, n_segments: int) -> None:
         """Note an image that could not be used, so that the manifest accounts for it."""
         entry = {"image_id": image_id, "file_name": file_name, "reason": reason, "segments": n_segments}
@@ -190,6 +207,8 @@ class DatasetWriter:
     def _close_files(self) -> None:
         for part in (self._images, self._annotations, self._instances, self._rows):
             part.close()
+        if self._facts is not None:
+            self._facts.close()
 
     def _check(self, item: CaptionedImage) -> None:
         image = item.image
@@ -240,7 +259,7 @@ class DatasetWriter:
         hashes = {name: file_hash(self._partial / name) for name in ("panoptic.json", "instances.json")}
         description = croissant(self.about, self.tally, files=hashes)
         _write(self._partial / "croissant.json", _pretty(description))
-        for name in ("captions.parquet", "README.md", "croissant.json"):
+        for name in ("captions.parquet", *([FACTS] if self._facts else []), "README.md", "croissant.json"):
             hashes[name] = file_hash(self._partial / name)
         hashes["panoptic/"] = self._mask_hash.to_json()
         manifest = build_manifest(self.about, self.tally, files=hashes, image_root=self._image_root)
