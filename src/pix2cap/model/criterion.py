@@ -71,7 +71,7 @@ class Criterion(nn.Module):
             rows, queries, truth = _flat(found, stack)
             losses[f"class_{back}"] = self._class_loss(layer.logits, rows, queries, stack.labels[truth])
             losses[f"mask_{back}"], losses[f"dice_{back}"] = self._mask_losses(
-                layer.masks[rows, queries], stack.masks[truth], segments, generator
+                layer.masks[rows, queries], stack.masks, truth, segments, generator
             )
             matches.insert(0, found)
         return CriterionResult(losses, matches)
@@ -83,9 +83,9 @@ class Criterion(nn.Module):
         return self.config.class_weight * loss
 
     def _mask_losses(
-        self, masks: Tensor, truth: Tensor, segments: float, generator: torch.Generator | None
+        self, masks: Tensor, truth: Tensor, which: Tensor, segments: float, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Weighted cross-entropy and Dice of matched masks `(M, h, w)` against `(M, H, W)` bool."""
+        """Weighted cross-entropy and Dice of matched masks `(M, h, w)` against rows of `(S, H, W)` bool."""
         if len(masks) == 0:
             return masks.sum(), masks.sum()
         config = self.config
@@ -96,7 +96,7 @@ class Criterion(nn.Module):
             importance_ratio=config.importance_ratio,
             generator=generator,
         )
-        wanted = mask_sample(truth, points_xy)
+        wanted = mask_sample(truth, points_xy, which)
         logits = point_sample(masks.unsqueeze(1), points_xy).squeeze(1)
         cross_entropy = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
         probability = logits.sigmoid()

@@ -95,7 +95,8 @@ def _pair_costs(
     with torch.autocast(prediction.masks.device.type, enabled=False):
         logits = point_sample(prediction.masks, points_xy)
         probability = logits.sigmoid()
-        truth = mask_sample(stack.masks, points_xy[stack.pictures])
+        segments = torch.arange(len(stack.labels), device=points_xy.device)
+        truth = mask_sample(stack.masks, points_xy[stack.pictures], segments)
         both = torch.cat([logits, probability], dim=1)
         # BCE(x, t) = softplus(x) - x t, so logits and probabilities each meet the truth in one product.
         product = torch.cat(

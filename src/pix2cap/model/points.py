@@ -30,12 +30,13 @@ def point_sample(maps: Tensor, points_xy: Tensor) -> Tensor:
     return functional.grid_sample(maps.float(), grid, align_corners=False).squeeze(3)
 
 
-def mask_sample(masks: Tensor, points_xy: Tensor) -> Tensor:
-    """What `point_sample` gives for boolean maps, without a float copy of them.
+def mask_sample(masks: Tensor, points_xy: Tensor, rows: Tensor) -> Tensor:
+    """What `point_sample` gives for boolean maps, but copies neither a map nor its pixels to floats.
 
     Args:
-        masks: `(N, H, W)` bool.
-        points_xy: `(N, P, 2)` fractions of width and height.
+        masks: `(S, H, W)` bool.
+        points_xy: `(N, P, 2)` fractions of width and height, 0 to 1.
+        rows: `(N,)` int64, the mask that each row of points falls on.
 
     Returns:
         `(N, P)` float32 in 0..1.
@@ -43,19 +44,18 @@ def mask_sample(masks: Tensor, points_xy: Tensor) -> Tensor:
     height, width = masks.shape[1:]
     x, y = (points_xy.float() * points_xy.new_tensor([width, height], dtype=torch.float32) - 0.5).unbind(-1)
     left, top = x.floor(), y.floor()
-    share_right, share_low = x - left, y - top
-    columns, rows = left.long(), top.long()
-    flat = masks.flatten(1)
-    value = torch.zeros_like(x)
-    for right in (0, 1):
-        column = columns + right
-        share_x = (share_right if right else 1 - share_right) * ((column >= 0) & (column < width))
-        column = column.clamp(0, width - 1)
-        for low in (0, 1):
-            row = rows + low
-            share_y = (share_low if low else 1 - share_low) * ((row >= 0) & (row < height))
-            corner = flat.gather(1, row.clamp(0, height - 1) * width + column)
-            value += corner * (share_x * share_y)
+    across, down = x - left, y - top
+    # What lies beyond an edge counts as 0; of points in 0..1 only the corner next to the edge can.
+    shares_x = ((1 - across) * (left >= 0), across * (left < width - 1))
+    shares_y = ((1 - down) * (top >= 0), down * (top < height - 1))
+    columns = (left.clamp(min=0).long(), (left + 1).clamp(max=width - 1).long())
+    start = (rows * (height * width)).unsqueeze(1)
+    lines = [start + row.long() * width for row in (top.clamp(min=0), (top + 1).clamp(max=height - 1))]
+    flat, value = masks.flatten(), torch.zeros_like(x)
+    for line, share_y in zip(lines, shares_y, strict=True):
+        for column, share_x in zip(columns, shares_x, strict=True):
+            corner = flat.index_select(0, (line + column).flatten()).view_as(value)
+            value.addcmul_(corner, share_x * share_y)
     return value
 
 
