@@ -156,9 +156,9 @@ class CaptionVocabulary:
 class ClassVocabulary:
     """Class names as rows of token ids, all of one length, whose end has the highest id of all.
 
-    The text encoder is read at the highest id of a row (CLIP's way). Rows are filled up with the end token
-    as CLIP's Hugging Face tokenizer does it, and not with zeros as open_clip does: the first end is found either
-    way and, attention being causal, nothing behind it is seen.
+    The text encoder is read at the highest id of a row (CLIP's way). Rows are filled up with the end token as
+    CLIP's Hugging Face tokenizer does it, not with zeros as open_clip does. Either way the first end is found
+    and, attention being causal, nothing behind it is seen.
 
     Args:
         tokenizer: As `from_clip_bpe`, `train` or `load` make it, with start, end, cut and filling.
