@@ -14,7 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pix2cap.model.config import ModelConfig
-from pix2cap.model.segment_shape import NUMBERS, mean_under, measure_colours, measure_shapes
+from pix2cap.model.segment_shape import (
+    NUMBERS,
+    colour_moments,
+    erode,
+    mean_and_deviation,
+    measure_shapes,
+    shrink,
+)
 
 # Octaves of the sine features of a place: wave lengths from twice the picture down to 1/64 of it.
 _OCTAVES = 8
@@ -108,14 +115,15 @@ class RichMemory(nn.Module):
         with torch.no_grad(), torch.autocast(inputs.masks.device.type, enabled=False):
             masks = inputs.masks.float()
             shapes = measure_shapes(masks, inputs.extents.float()[inputs.images], cells=_FORM_CELLS)
-            table = slots.table(masks)
-            colours = slots.flat(measure_colours(table, inputs.images_rgb))
+            colours = _colours(masks, inputs.images_rgb, slots)
+            sizes = [(m.shape[2], m.shape[3]) for m in inputs.maps]
+            weights = {size: slots.table(m.flatten(1)) for size, m in shrink(masks, sizes).items()}
         dtype = self.kinds.dtype
         own = [
             self.query(inputs.queries),
             *(
-                look(slots.flat(mean_under(table, feature_map)))
-                for look, feature_map in zip(self.looks, inputs.maps, strict=True)
+                look(slots.flat(_mean(weights[size], feature_map)))
+                for look, size, feature_map in zip(self.looks, sizes, inputs.maps, strict=True)
             ),
             self.form(shapes.forms.flatten(1).to(dtype)),
             self.place(_waves(shapes.numbers).to(dtype)),
@@ -185,6 +193,28 @@ class Neighbours(nn.Module):
 def _mlp(width_in: int, width_out: int, hidden: int | None = None) -> nn.Sequential:
     middle = hidden or 2 * width_out
     return nn.Sequential(nn.Linear(width_in, middle), nn.GELU(), nn.Linear(middle, width_out))
+
+
+def _mean(weights: Tensor, feature_map: Tensor) -> Tensor:
+    """Weights `(B, S, h * w)`, 0 to 1, over a map `(B, C, h, w)` to `(B, S, C)`; without weights 0."""
+    total = torch.bmm(weights.to(feature_map.dtype), feature_map.flatten(2).transpose(1, 2))
+    return total / weights.sum(dim=2, keepdim=True).clamp(min=1e-6).to(total.dtype)
+
+
+def _colours(masks: Tensor, images_rgb: Tensor | None, slots: Slots) -> Tensor:
+    """Mean and deviation under masks `(M, h, w)`, and the same without their outermost pixels: `(M, 12)`.
+
+    A mask without an inside is measured whole twice.
+    """
+    if images_rgb is None:
+        return masks.new_zeros((len(masks), 12))
+    moments = colour_moments(images_rgb.float(), (masks.shape[1], masks.shape[2]))
+    eroded = erode(masks)
+    whole, inside = (
+        mean_and_deviation(slots.flat(_mean(slots.table(m.flatten(1)), moments))) for m in (masks, eroded)
+    )
+    has_inside = eroded.amax(dim=(1, 2))[:, None] >= 0.5
+    return torch.cat((whole, torch.where(has_inside, inside, whole)), dim=1)
 
 
 def _waves(numbers: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import torch
@@ -37,10 +38,10 @@ def measure_shapes(masks: Tensor, extents: Tensor, *, cells: int) -> SegmentShap
     """
     height, width = masks.shape[1:]
     # Half the highest value, not half of 1: a thin thing shrunk to a coarse mask has no pixel above 0.5.
-    highest = masks.amax(dim=(1, 2), keepdim=True)
-    occupied = (masks >= highest / 2) & (masks > 0)
-    left, right = _span(occupied.any(dim=1))
-    top, bottom = _span(occupied.any(dim=2))
+    highest_x, highest_y = masks.amax(dim=1), masks.amax(dim=2)
+    enough = highest_x.amax(dim=1, keepdim=True) * 0.499
+    left, right = _span(highest_x > enough)
+    top, bottom = _span(highest_y > enough)
     own_width, own_height = width * extents[:, 1], height * extents[:, 0]
     boxes = torch.stack(
         (
@@ -72,51 +73,41 @@ def measure_shapes(masks: Tensor, extents: Tensor, *, cells: int) -> SegmentShap
     return SegmentShapes(boxes, torch.cat((boxes, numbers), dim=1), forms)
 
 
-def mean_under(masks: Tensor, feature_map: Tensor) -> Tensor:
-    """Mean of a feature map under each mask, pixels weighted by the share of them that the mask covers.
+def shrink(masks: Tensor, sizes_hw: Collection[tuple[int, int]]) -> dict[tuple[int, int], Tensor]:
+    """Masks `(M, h, w)` at several sizes; a pixel is the mean of what it covers.
 
-    Args:
-        masks: `(B, S, h, w)` float, 0 to 1; no gradient flows into them.
-        feature_map: `(B, C, h', w')`.
-
-    Returns:
-        `(B, S, C)`; zeros for an empty mask.
+    Each size comes from the next larger one where that gives the same means.
     """
-    with torch.no_grad():
-        weights = _area_pool(masks, feature_map).flatten(2)
-        weights = weights / weights.sum(dim=2, keepdim=True).clamp(min=1e-6)
-    return torch.bmm(weights.to(feature_map.dtype), feature_map.flatten(2).transpose(1, 2))
+    shrunk = {(masks.shape[1], masks.shape[2]): masks}
+    for size in sorted(set(sizes_hw) - set(shrunk), reverse=True):
+        fits = [have for have in shrunk if have[0] % size[0] == 0 and have[1] % size[1] == 0]
+        source = shrunk[min(fits)] if fits else masks
+        shrunk[size] = functional.adaptive_avg_pool2d(source[None], size)[0]
+    return {size: shrunk[size] for size in sizes_hw}
 
 
-def measure_colours(masks: Tensor, images_rgb: Tensor | None) -> Tensor:
-    """Mean and deviation of the colours under masks, and the same without the masks' outermost pixels.
-
-    Args:
-        masks: `(B, S, h, w)` float, 0 to 1.
-        images_rgb: `(B, 3, H, W)`, or None, which gives zeros.
-
-    Returns:
-        `(B, S, 12)`; the last six repeat the first where nothing is inside, and all are 0 for an empty mask.
-    """
-    if images_rgb is None:
-        return masks.new_zeros((*masks.shape[:2], 12))
-    colours = images_rgb.to(masks.dtype)
-    moments = _area_pool(torch.cat((colours, colours**2), dim=1), masks)
-    inside = -functional.max_pool2d(-masks, 3, stride=1, padding=1)
-    inside = torch.where(inside.amax(dim=(2, 3), keepdim=True) >= 0.5, inside, masks)
-    measured = []
-    for kept in (masks, inside):
-        mean, square = mean_under(kept, moments).chunk(2, dim=2)
-        measured += [mean, (square - mean**2).clamp(min=0).sqrt()]
-    return torch.cat(measured, dim=2)
+def erode(masks: Tensor) -> Tensor:
+    """`(M, h, w)` without the outermost pixels; the picture's edge is no edge of a mask."""
+    inside = masks.clone()
+    for axis in (1, 2):
+        before = inside.clone()
+        length = masks.shape[axis] - 1
+        for start in (0, 1):
+            kept = inside.narrow(axis, start, length)
+            torch.minimum(kept, before.narrow(axis, 1 - start, length), out=kept)
+    return inside
 
 
-def _area_pool(pictures: Tensor, like: Tensor) -> Tensor:
-    """`(B, C, h, w)` averaged or repeated to the height and width of `like`."""
-    height, width = like.shape[-2:]
-    if pictures.shape[-2:] == like.shape[-2:]:
-        return pictures
-    return functional.adaptive_avg_pool2d(pictures, (height, width))
+def colour_moments(images_rgb: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """`(B, 3, H, W)` to `(B, 6, h, w)`: colours and their squares, averaged over the pixels of that size."""
+    moments = torch.cat((images_rgb, images_rgb**2), dim=1)
+    return moments if images_rgb.shape[-2:] == size_hw else functional.adaptive_avg_pool2d(moments, size_hw)
+
+
+def mean_and_deviation(moments: Tensor) -> Tensor:
+    """Means of colours and of their squares `(..., 6)` to means and standard deviations."""
+    mean, square = moments.chunk(2, dim=-1)
+    return torch.cat((mean, (square - mean**2).clamp(min=0).sqrt()), dim=-1)
 
 
 def _span(present: Tensor) -> tuple[Tensor, Tensor]:
