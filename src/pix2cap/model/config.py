@@ -12,7 +12,6 @@ from pix2cap.errors import InputError
 
 CaptionMemory = Literal["query", "rich"]
 CaptionTargets = Literal["mask_iou", "hungarian"]
-BoxSource = Literal["masks", "head"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,6 @@ class ModelConfig:
             mask at several scales, the mask's form, the box and the other segments.
         caption_targets: Better than published: `"hungarian"` captions the query that the mask losses
             matched, so two segments never share one.
-        box_source: Better than published: `"masks"` takes boxes from the masks.
         caption_text_tokens: Longest caption in tokens that training reads.
         caption_text_drop: Tokens at a long caption's head that the published reader loses.
         test_short_side: Prediction resizes pictures to this short side in pixels; training writes its own.
@@ -137,7 +135,6 @@ class ModelConfig:
     overlap_threshold: float = 0.8
     caption_memory: CaptionMemory = "query"
     caption_targets: CaptionTargets = "mask_iou"
-    box_source: BoxSource = "masks"
     caption_text_tokens: int = 40
     caption_text_drop: int = 2
     test_short_side: int = 800
