@@ -54,6 +54,7 @@ class Row:
         text: The caption, or what a model said all the same.
         reason: Why it failed or was rejected.
         share: Area as a share of the picture, 0..1.
+        score: A model's confidence in the segment, 0..1, where it gives one.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Row:
     text: str
     reason: str | None
     share: float
+    score: float | None = None
 
 
 def rows_of(item: ReportItem) -> tuple[Row, ...]:
@@ -80,5 +82,6 @@ def rows_of(item: ReportItem) -> tuple[Row, ...]:
         caption = captions.get(segment.id) or SegmentCaption(segment.id, "", missing)
         class_name = item.class_names.get(segment.id, f"category {segment.category_id}")
         share = segment.area / pixels
-        rows.append(Row(number, segment, class_name, caption.status, caption.text, caption.reason, share))
+        told = caption.status, caption.text, caption.reason
+        rows.append(Row(number, segment, class_name, *told, share, caption.score))
     return tuple(rows)
