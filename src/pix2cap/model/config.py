@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from pix2cap.errors import InputError
 
 CaptionMemory = Literal["query", "rich"]
+ClassSentences = Literal["all", "first"]
 CaptionTargets = Literal["mask_iou", "hungarian"]
 
 
@@ -77,6 +78,8 @@ class ModelConfig:
             matched, so two segments never share one.
         caption_text_tokens: Longest caption in tokens that training reads.
         caption_text_drop: Tokens at a long caption's head that the published reader loses.
+        class_sentences: Sentences that name a class at test time: the mean of `"all"`, or only the `"first"`
+            where training saw no other.
         test_short_side: Prediction resizes pictures to this short side in pixels; training writes its own.
         test_max_side: But never beyond this long side.
 
@@ -137,6 +140,7 @@ class ModelConfig:
     caption_targets: CaptionTargets = "mask_iou"
     caption_text_tokens: int = 40
     caption_text_drop: int = 2
+    class_sentences: ClassSentences = "all"
     test_short_side: int = 800
     test_max_side: int = 1333
 
