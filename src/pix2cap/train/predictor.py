@@ -117,8 +117,9 @@ def load_predictor(weights: Path, options: PredictOptions) -> WeightsPredictor:
     _check_state(weights, model, loaded.state)
     model.load_state_dict(loaded.state, strict=True, assign=True)
     model = model.to(device).eval()
+    most = 1 if config.class_sentences == "first" else None
     prompts = class_prompts([category.name for category in loaded.categories])
-    template_ids = [torch.from_numpy(classes.encode(sentences)).to(device) for sentences in prompts]
+    template_ids = [torch.from_numpy(classes.encode(rows[:most])).to(device) for rows in prompts]
     with torch.inference_mode():
         embeddings = model.class_embeddings(template_ids)
     return WeightsPredictor(
