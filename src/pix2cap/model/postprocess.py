@@ -134,7 +134,7 @@ def lay_segments(
     """
     device = kept.scores.device
     best = torch.full(size_hw, -1.0, device=device)
-    winner = torch.zeros(size_hw, dtype=torch.int64, device=device)
+    winner = torch.zeros(size_hw, dtype=torch.int32, device=device)
     solid = torch.zeros(size_hw, dtype=torch.bool, device=device)
     areas = []
     for place, (score, mask) in enumerate(zip(kept.scores, masks, strict=True)):
