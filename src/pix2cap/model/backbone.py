@@ -1,7 +1,8 @@
 """FocalNet: four maps of a picture, made by focal modulation instead of attention.
 
-Yang et al., Focal Modulation Networks, 2022; the variant of X-Decoder: overlapping patch embeddings, LayerNorm
-after each branch, layer scale, and context divided by the number of levels.
+Yang et al., Focal Modulation Networks, 2022; the variant of X-Decoder: overlapping patch embeddings,
+LayerNorm after each branch, layer scale, and context divided by the number of levels. Maps are channels last
+in memory throughout: on a CPU depthwise convolutions run several times faster so, and nothing is copied.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ MLP_RATIO: Final = 4
 class FocalModulation(nn.Module):
     """Each place's query times what its surroundings say, gathered over growing windows.
 
-    Depthwise convolutions, each on the one before, see ever more context; gates choose, place by place, how much
-    of each level to take; the last level is the whole map's mean.
+    Depthwise convolutions, each on the one before, see ever more context; gates choose, place by place, how
+    much of each level to take; the last level is the whole map's mean.
 
     Args:
         dim: Channels.
@@ -43,23 +44,25 @@ class FocalModulation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, H, W, dim)` to the same."""
-        sizes = (self.dim, self.dim, self.levels + 1)
-        # Three products instead of one, so that each result is dense and no convolution has to copy its input.
+        sizes = [self.dim, self.dim, self.levels + 1]
+        # Three products, not one to be split: each result is dense, so no convolution has to copy its input.
         query, context, gates = (
             functional.linear(x, weight, bias)
-            for weight, bias in zip(self.f.weight.split(sizes), self.f.bias.split(sizes), strict=True)
+            for weight, bias in zip(
+                torch.split(self.f.weight, sizes), torch.split(self.f.bias, sizes), strict=True
+            )
         )
-        gates = gates / (self.levels + 1)
-        context = context.permute(0, 3, 1, 2)
-        gates = gates.permute(0, 3, 1, 2)
-        gathered: Tensor | None = None
-        for level, layer in enumerate(self.focal_layers):
-            context = functional.gelu(layer(context))
-            part = context * gates[:, level : level + 1]
-            gathered = part if gathered is None else gathered + part
-        whole = functional.gelu(context.mean((2, 3), keepdim=True)) * gates[:, self.levels :]
-        gathered = whole if gathered is None else gathered + whole
-        modulator = functional.linear(gathered.permute(0, 2, 3, 1), self.h.weight.flatten(1), self.h.bias)
+        contexts = []
+        for layer in self.focal_layers:
+            context = functional.gelu(layer(context.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+            contexts.append(context)
+        contexts.append(functional.gelu(context.mean((1, 2), keepdim=True)))
+        # The mean over the contexts is taken on the gates, where there are fewest numbers.
+        shares = torch.split(gates / len(contexts), 1, dim=-1)
+        gathered = contexts[0] * shares[0]
+        for context, share in zip(contexts[1:], shares[1:], strict=True):
+            gathered = torch.addcmul(gathered, context, share)
+        modulator = functional.linear(gathered, self.h.weight.flatten(1), self.h.bias)
         out: Tensor = self.proj(query * modulator)
         return out
 
@@ -161,8 +164,8 @@ class FocalNet(nn.Module):
     """The backbone: pictures in, four maps out.
 
     Args:
-        config: `patch_size`, `embed_dim`, `depths`, `focal_levels`, `focal_windows`, `drop_path` and `layer_scale`
-            count here.
+        config: `patch_size`, `embed_dim`, `depths`, `focal_levels`, `focal_windows`, `drop_path` and
+            `layer_scale` count here.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -200,16 +203,16 @@ class FocalNet(nn.Module):
             images: `(B, 3, H, W)`, normalised.
 
         Returns:
-            res2 to res5: `(B, embed_dim * 2**i, H / s, W / s)` with s the patch size times `2**i`, rounded up;
-            channels last in memory.
+            res2 to res5: `(B, embed_dim * 2**i, H / s, W / s)` with s the patch size times `2**i`, rounded
+            up; channels last in memory.
         """
         x = self.patch_embed(images)
         maps: list[Tensor] = []
         for index, stage in enumerate(self.layers):
             x = stage(x)
             maps.append(self.get_submodule(f"norm{index}")(x).permute(0, 3, 1, 2))
-            if stage.downsample is not None:
-                x = stage.downsample(x.permute(0, 3, 1, 2))
+            if index < len(self.layers) - 1:
+                x = stage.get_submodule("downsample")(x.permute(0, 3, 1, 2))
         res2, res3, res4, res5 = maps
         return res2, res3, res4, res5
 
@@ -217,8 +220,8 @@ class FocalNet(nn.Module):
 def _initialise(module: nn.Module) -> None:
     """Start linear maps at unit gain.
 
-    FocalNet's own .02 is for wide stages: with few channels a branch, a product of three such maps, would come
-    out below what its LayerNorm's epsilon swallows, and never learn.
+    FocalNet's own .02 is for wide stages: with few channels a branch, a product of three such maps, would
+    come out below what its LayerNorm's epsilon swallows, and learn slowly.
     """
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=module.in_features**-0.5)

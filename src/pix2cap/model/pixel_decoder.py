@@ -1,4 +1,4 @@
-"""The pixel decoder: a transformer over the coarsest map, then a feature pyramid down to the mask features."""
+"""The pixel decoder: a transformer over the coarsest map, then a feature pyramid up to the mask features."""
 
 from __future__ import annotations
 
@@ -84,14 +84,15 @@ class MapTransformer(nn.Module):
         """`(B, conv_dim, H, W)` to the same."""
         pos = sine_position(feature_map[:1], feature_map.shape[1]).flatten(2).transpose(1, 2)
         x: Tensor = self.encoder(feature_map.flatten(2).transpose(1, 2), pos)
-        return x.transpose(1, 2).unflatten(2, feature_map.shape[2:])
+        return x.transpose(1, 2).view(feature_map.shape)
 
 
 class PixelDecoder(nn.Module):
     """The backbone's maps in, mask features and the maps for attention out.
 
     Args:
-        config: `embed_dim`, `conv_dim`, `mask_dim`, `encoder_layers`, `heads` and `feedforward_dim` count here.
+        config: `embed_dim`, `conv_dim`, `mask_dim`, `encoder_layers`, `heads` and `feedforward_dim` count
+            here.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -130,7 +131,7 @@ class PixelDecoder(nn.Module):
 
 
 def _merge(side: Tensor, coarser: Tensor, adapter: ConvNorm, output: ConvNorm) -> Tensor:
-    """One step down the pyramid: the backbone's map plus the coarser map, enlarged."""
+    """One step up the pyramid: the backbone's map plus the coarser map, enlarged."""
     lateral = adapter(side)
     enlarged = functional.interpolate(coarser, size=lateral.shape[2:], mode="nearest")
     return functional.relu(output(lateral + enlarged))

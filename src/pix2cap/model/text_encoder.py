@@ -21,7 +21,7 @@ EPSILON: Final = 1e-12
 NORM_FLOOR: Final = 1e-7
 # Texts encoded at once: every class with every template would not fit at the published sizes.
 ROWS_AT_ONCE: Final = 1024
-# CLIP's start: similarities span +-14 instead of the +-2.7 of the released code, which only loads trained ones.
+# CLIP's start, logits within +-14; the released code starts at +-2.7, but only ever loads a trained scale.
 INITIAL_TEMPERATURE: Final = 0.07
 
 
@@ -149,9 +149,9 @@ class TextEncoder(nn.Module):
             ValueError: Texts longer than the position table.
         """
         texts = torch.cat(tuple(template_ids))
-        embedded = torch.cat([self.embed(rows) for rows in texts.split(ROWS_AT_ONCE)])
+        embedded = torch.cat([self.embed(rows) for rows in torch.split(texts, ROWS_AT_ONCE)])
         counts = [len(ids) for ids in template_ids]
-        means = torch.stack([rows.mean(dim=0) for rows in embedded.split(counts)])
+        means = torch.stack([rows.mean(dim=0) for rows in torch.split(embedded, counts)])
         return functional.normalize(means, dim=1)
 
     def similarity(self, class_tokens: Tensor, class_embeddings: Tensor) -> Tensor:
@@ -164,10 +164,12 @@ class TextEncoder(nn.Module):
         Returns:
             `(B, Q, C)` logits.
         """
-        return self.logit_scale.exp() * (_unit(class_tokens) @ class_embeddings.T)
+        cosines: Tensor = _unit(class_tokens) @ class_embeddings.T
+        return self.logit_scale.exp() * cosines
 
 
 def _unit(x: Tensor) -> Tensor:
     """`x` at length 1 along its last axis, in float32 under autocast."""
     x = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-    return x / (x.norm(dim=-1, keepdim=True) + NORM_FLOOR)
+    length: Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x / (length + NORM_FLOOR)
