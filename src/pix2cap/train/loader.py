@@ -1,0 +1,65 @@
+"""Batches as training wants them: in order, varied, collated, on worker processes if there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch.utils.data import DataLoader, Dataset
+
+from pix2cap.model.records import Batch
+from pix2cap.train.augment import AugmentConfig, augment, sample_rng
+from pix2cap.train.collate import Collator
+from pix2cap.train.order import BatchOrder, SampleKey
+from pix2cap.train.samples import Sample, TrainingSet
+
+
+class VariedSet(Dataset[Sample]):
+    """A training set whose samples are varied, each by its key alone.
+
+    Args:
+        data: The samples.
+        config: How they are varied; None leaves them as they are.
+        seed: Of the variation.
+    """
+
+    def __init__(self, data: TrainingSet, config: AugmentConfig | None, *, seed: int) -> None:
+        self.data = data
+        self.config = config
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        sample = self.data[key.number]
+        if self.config is None:
+            return sample
+        return augment(sample, self.config, sample_rng(self.seed, key.epoch, key.number))
+
+
+def iterate_batches(
+    varied: VariedSet, order: BatchOrder, collator: Collator, *, workers: int = 0
+) -> Iterator[Batch]:
+    """Batches without end, the same whatever the number of workers.
+
+    Workers are spawned, and each keeps its own cache of samples. They end with the iterator (`close()` it).
+
+    Args:
+        varied: The samples.
+        order: Which come when; `order.state_after(batches used)` is where to go on.
+        collator: Makes tensors.
+        workers: Processes that prepare batches ahead; 0 prepares each when it is asked for.
+    """
+    if workers == 0:
+        for keys in order:
+            yield collator([varied[key] for key in keys])
+        return
+    loader = DataLoader(
+        varied,
+        batch_sampler=order,
+        collate_fn=collator,
+        num_workers=workers,
+        multiprocessing_context="spawn",
+        prefetch_factor=4,
+    )
+    yield from loader
