@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from pix2cap.model.config import ModelConfig
 
@@ -144,3 +144,18 @@ def parity_folder(golden: Callable[[], Path]) -> Path:
     if not (folder / "golden.json").is_file():
         pytest.skip(f"no parity fixture at {folder}")
     return folder
+
+
+def published_shapes(table: Path, prefix: str) -> dict[str, tuple[int, ...]]:
+    """Names below `prefix`, without it, and shapes, out of a table of the published weights."""
+    shapes = {}
+    for line in table.read_text().splitlines()[1:]:
+        name, shape, *_ = line.split("\t")
+        if name.startswith(prefix):
+            shapes[name.removeprefix(prefix)] = tuple(json.loads(shape))
+    return shapes
+
+
+def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a module's state."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
