@@ -83,9 +83,9 @@ def test_queries_that_drew_the_segments_are_found(order: list[int]) -> None:
     for i in range(5):
         strips[i, :, 4 * i : 4 * i + 4] = 1
     logits = torch.zeros(1, 5, 4)
-    found = hungarian_matches(
-        layer(logits, 20 * strips[order][None] - 10), [segments([0] * 5, strips)], CONFIG
-    )
+    prediction = layer(logits, 20 * strips[order][None] - 10)
+    draw = torch.Generator().manual_seed(0)
+    found = hungarian_matches(prediction, [segments([0] * 5, strips)], CONFIG, draw)
     assert found[0].queries.tolist() == list(range(5))
     assert found[0].segments.tolist() == order
 
