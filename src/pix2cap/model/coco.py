@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from pix2cap.core.category import Category
+from pix2cap.errors import InputError
+from pix2cap.formats.image_index import CategoryTable
+from pix2cap.formats.json_stream import stream_lists
 
 _THINGS: Final = """
 1 person, 2 bicycle, 3 car, 4 motorcycle, 5 airplane, 6 bus, 7 train, 8 truck, 9 boat, 10 traffic light,
@@ -37,3 +41,20 @@ def _categories(table: str, *, is_thing: bool) -> list[Category]:
 
 COCO_CATEGORIES: Final = (*_categories(_THINGS, is_thing=True), *_categories(_STUFF, is_thing=False))
 """Class index to category: 80 things, then 53 kinds of stuff, ids rising."""
+
+
+def read_categories(path: Path) -> tuple[Category, ...]:
+    """The `categories` of a COCO JSON in their order, which is then the order of a model's classes.
+
+    Raises:
+        InputError: Missing, damaged, or without such a list.
+    """
+    items: list[Any] = []
+    stream_lists(path, {"categories": items.append})
+    table = CategoryTable(path.name)
+    for item in items:
+        table.add(item)
+    if table.problems or not table.by_id:
+        told = str(table.problems[0]) if table.problems else "none"
+        raise InputError(f"{path}: expected categories, got {told}", table.problems)
+    return tuple(table.by_id.values())
