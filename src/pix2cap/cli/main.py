@@ -89,6 +89,14 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap dataset validate demo/dataset --format json",
         ),
     ),
+    "predict": (
+        "pix2cap.cli.predict:predict",
+        "Segment and caption pictures with trained weights.",
+        (
+            "pix2cap predict photos --weights weights --out predictions",
+            "pix2cap predict 'photos/**/*.jpg' --weights weights --out predictions --limit 10",
+        ),
+    ),
     "score": (
         "pix2cap.cli.score:score",
         "Score predicted segments and their captions.",
@@ -103,6 +111,24 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         (
             f"pix2cap caption-score {_CAPTIONS}",
             f"pix2cap caption-score {_CAPTIONS} --metrics cider,spice --format json",
+        ),
+    ),
+    "weights inspect": (
+        "pix2cap.cli.weights_inspect:inspect",
+        "Tell what a file of weights is and what it lacks.",
+        (
+            "pix2cap weights inspect xdecoder_focall_last.pt",
+            "pix2cap weights inspect weights --format json",
+        ),
+    ),
+    "weights convert": (
+        "pix2cap.cli.weights_convert:convert",
+        "Turn published weights into a folder of weights.",
+        (
+            "pix2cap weights convert pix2cap.pt --out weights --clip-bpe bpe_simple_vocab_16e6.txt.gz"
+            " --bert-vocab vocab.txt",
+            "pix2cap weights convert xdecoder_focall_last.pt --out start --text-decoder grit_b_densecap.pth"
+            " --allow-missing",
         ),
     ),
     "doctor": (
@@ -121,6 +147,10 @@ _GROUPS = {
     "dataset": (
         "Work on whole datasets.",
         ("pix2cap dataset validate demo/sample", "pix2cap dataset validate demo/dataset --format json"),
+    ),
+    "weights": (
+        "Look into published weights and take them over.",
+        ("pix2cap weights inspect pix2cap.pt", "pix2cap weights convert pix2cap.pt --out weights"),
     ),
 }
 """Group to its line of help, and two examples that work."""
