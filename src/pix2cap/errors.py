@@ -10,6 +10,7 @@
     │   ├── ModelUnavailable  transport gave up (429, 5xx, time-out, reset) after its retries
     │   └── ModelRejected     the endpoint said no for good (401, 404, unknown model): exit 2
     ├── MetricUnavailable     a metric cannot be computed here: data, jars or a model are missing
+    ├── TrainingDiverged      a loss or gradient is no finite number: exit 2
     ├── BudgetReached         the next request could exceed --max-cost: exit 3
     └── StorageFull           the disk took no more; what was committed is safe: exit 2
 
@@ -104,6 +105,19 @@ class MetricUnavailable(Pix2CapError):
     The message says what is missing and what to type to get it. Who computes several metrics reports the one
     as missing with this message, never as 0.
     """
+
+
+class TrainingDiverged(Pix2CapError):
+    """A loss or a gradient became NaN or infinite; the checkpoint before it is whole.
+
+    Args:
+        message: What became of what, and at which step.
+        step: That step, from 1.
+    """
+
+    def __init__(self, message: str, *, step: int) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class BudgetReached(Pix2CapError):

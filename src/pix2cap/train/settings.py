@@ -46,12 +46,19 @@ class DataSettings:
         val_masks: As `train_masks`.
         val_images: As `train_images`.
         limit: Only the first so many training pictures; 0 for all.
-        image_size: Side of the square training canvas in pixels.
+        image_size: Side of the square training canvas in pixels. Where it is not the published 1024, pictures
+            are shown at this size at test time too, unless [model] says otherwise.
         min_scale: Smallest factor of the large-scale jitter; 1 makes the picture just fit the canvas.
         max_scale: Largest factor.
         flip: Share of pictures that are mirrored; captions that name a side follow or are left out.
-        templates: Sentences around class names: `random` draws one a class and step as published, `fixed`
-            always takes the first.
+        pad: Whether batches are filled up to the square; off, to their largest crop.
+        color_jitter: Largest change of brightness, contrast and saturation as a share.
+        place_captions: Whether captions that name a place in the picture are kept where the crop moved their
+            segment; `keep` is published.
+        min_visible: Captions are left out where the crop leaves less than this share of their segment.
+        min_caption_chars: Pictures in which a segment has a shorter caption, or none, are left out; the
+            published training did so with 3.
+        cache_mib: Decoded pictures are kept in memory until they fill this, in each process.
         workers: Processes that prepare batches; 0 prepares them in the training process.
     """
 
@@ -68,7 +75,12 @@ class DataSettings:
     min_scale: Annotated[float, Field(gt=0)] = 0.1
     max_scale: Annotated[float, Field(gt=0)] = 2.0
     flip: Share = 0.5
-    templates: Literal["random", "fixed"] = "random"
+    pad: bool = True
+    color_jitter: Share = 0.0
+    place_captions: Literal["keep", "drop"] = "drop"
+    min_visible: Share = 0.0
+    min_caption_chars: Count = 0
+    cache_mib: Count = 0
     workers: Count = 0
 
 
@@ -80,15 +92,14 @@ class ModelSettings:
         preset: `focal-l`, `focal-t` or `tiny`; with `weights` their own configuration takes its place.
         weights: Weights to start from: a folder or a `.safetensors` file of `pix2cap weights convert`.
         vocabularies: Folder with `captions.tokenizer.json` and `classes.tokenizer.json`; without one those of
-            `weights` are taken, and without these they are trained on the captions and class names.
-        caption_words: Largest caption vocabulary that is trained.
+            `weights` are taken, and without weights they are trained on the captions and class names, with at
+            most `caption_vocabulary` and `text_vocabulary` tokens.
         overrides: Fields of `ModelConfig` that were named.
     """
 
     preset: str = "focal-l"
     weights: Path | None = None
     vocabularies: Path | None = None
-    caption_words: Positive = 8192
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -27,7 +27,7 @@ from pix2cap.train.settings import (
     TrainSettings,
 )
 
-_NOT_SET_BY_HAND: Final = ("classes", "text_vocabulary", "caption_begin_id", "caption_end_id")
+_NOT_SET_BY_HAND: Final = ("classes", "caption_begin_id", "caption_end_id")
 _SECTIONS: Final[dict[str, type[Any]]] = {
     "data": DataSettings,
     "model": ModelSettings,
