@@ -226,8 +226,12 @@ def open_inputs(
     """
     truth = open_source(gt, masks=gt_masks)
     _refuse_fatal(truth.name, truth.problems)
-    is_folder = pred.is_dir() and (pred / "panoptic.json").is_file()
-    json_path = pred / "panoptic.json" if is_folder else pred
+    json_path = pred / "panoptic.json" if pred.is_dir() else pred
+    if pred.is_dir() and not json_path.is_file():
+        raise InputError(
+            f"{pred}: expected a folder of predictions with panoptic.json, found none; where `pix2cap predict`"
+            " was stopped, the same command again goes on"
+        )
     masks = pred_masks or masks_beside(json_path)
     guess = read_coco_panoptic(json_path, masks, name=pred.name, truth=truth)
     problems = [p for p in guess.problems if p.problem != Finding.NO_IMAGES]

@@ -85,7 +85,7 @@ def predict(
 
     Args:
         images: Files, folders and globs.
-        weights: A weights folder, with its vocabularies.
+        weights: A weights folder, with its vocabularies, or its `model.safetensors`.
         out: The folder of predictions.
         options: How to predict.
         image_json: A JSON with COCO's `images`, for image ids; see `find_pictures`.
@@ -101,6 +101,7 @@ def predict(
         StorageFull: The disk took no more; the same call goes on.
     """
     options, weights, out = options or PredictOptions(), Path(weights), Path(out)
+    weights = weights.parent if weights.name == WEIGHTS_FILE else weights
     options.check()
     if limit is not None and limit < 1:
         raise UsageError(f"--limit: expected 1 or more, got {limit}")
