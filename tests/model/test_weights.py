@@ -59,6 +59,12 @@ def test_a_trained_model_and_tied_words_can_be_saved(tmp_path: Path) -> None:
     assert torch.equal(read, transposed["backbone.layers.0.blocks.0.modulation.proj.weight"])
 
 
+def test_others_may_read_the_file_as_any_other(folder: Path) -> None:
+    plain = folder / "plain"
+    plain.touch()
+    assert (folder / "model.safetensors").stat().st_mode == plain.stat().st_mode
+
+
 def test_the_file_says_what_it_is_to_every_reader(folder: Path) -> None:
     from safetensors import safe_open
 

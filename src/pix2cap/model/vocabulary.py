@@ -333,7 +333,7 @@ def _text(path: Path, expected: str) -> str:
 
 def _save(tokenizer: Tokenizer, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(tokenizer.to_str(pretty=True), "utf-8")
+    path.write_text(tokenizer.to_str(), "utf-8")
 
 
 def _load(path: Path) -> Tokenizer:

@@ -80,7 +80,11 @@ def save_weights(
     folder.mkdir(parents=True, exist_ok=True)
     path, unfinished = folder / WEIGHTS_FILE, folder / f".{WEIGHTS_FILE}.unfinished"
     try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
         save_file(_unshared(model_state), unfinished, metadata=metadata)
+        # The library writes for the owner's eyes only, whatever the user's umask says.
+        unfinished.chmod(mode)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
