@@ -134,7 +134,8 @@ def train_small(
     )
     options = LoopOptions(total=settings.schedule.steps, interrupt=interrupt or Interrupt())
     accelerator = make_accelerator(settings.precision, device="cpu")
-    with open_run(run_dir, settings, facts={}):
+    with open_run(run_dir, settings) as keep:
+        keep({})
         Trainer(small, settings, run_dir, accelerator=accelerator, options=options).run()
     return small
 

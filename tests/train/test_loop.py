@@ -275,13 +275,13 @@ def test_what_changes_no_number_may_change(tmp_path: Path) -> None:
 
 def test_other_data_and_other_devices_are_refused(tmp_path: Path) -> None:
     settings = small_settings(schedule={"steps": 2})
-    with open_run(tmp_path, settings, facts={"train_sha256": "a"}):
-        pass
+    with open_run(tmp_path, settings) as keep:
+        keep({"train_sha256": "a"})
     with (
         pytest.raises(RunMismatch, match=r"facts\.train_sha256: a then, b now"),
-        open_run(tmp_path, settings, facts={"train_sha256": "b"}),
+        open_run(tmp_path, settings) as keep,
     ):
-        pass
+        keep({"train_sha256": "b"})
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_no_home_path_is_stored(tmp_path: Path) -> None:
     settings = small_settings(data={"train": str(tmp_path / "data" / "set")})
-    with open_run(tmp_path / "run", settings, facts={}):
+    with open_run(tmp_path / "run", settings):
         pass
     text = (tmp_path / "run" / CONFIG_NAME).read_text("utf-8")
     assert str(tmp_path) not in text

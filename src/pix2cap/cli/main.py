@@ -89,6 +89,14 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap dataset validate demo/dataset --format json",
         ),
     ),
+    "train": (
+        "pix2cap.cli.train:train",
+        "Train the baseline model on captioned segments.",
+        (
+            "pix2cap train configs/tiny_scenes.toml --out run",
+            "pix2cap train configs/focal_t.toml --out run --set optim.batch=16",
+        ),
+    ),
     "predict": (
         "pix2cap.cli.predict:predict",
         "Segment and caption pictures with trained weights.",

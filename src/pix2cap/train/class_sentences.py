@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from pix2cap.model.captioner import PanopticCaptioner
-from pix2cap.model.prompts import drawn_prompts
+from pix2cap.model.prompts import class_prompts, drawn_prompts
 from pix2cap.model.vocabulary import ClassVocabulary
 
 
@@ -27,6 +28,8 @@ class ClassSentences:
     Args:
         names: Class names in the order of the class indices, without "background".
         vocabulary: Of the class names.
+        sentences: `ModelConfig.class_sentences`: `all` draws one a class and step, `first` takes always the
+            first one.
         is_frozen: Whether the text encoder stays as it is.
         seed: Of the drawing.
     """
@@ -36,11 +39,13 @@ class ClassSentences:
         names: Sequence[str],
         vocabulary: ClassVocabulary,
         *,
+        sentences: Literal["all", "first"],
         is_frozen: bool,
         seed: int,
     ) -> None:
         self._names = tuple(names)
         self._vocabulary = vocabulary
+        self._sentences = sentences
         self._is_frozen = is_frozen
         self._seed = seed
         self._rows: dict[str, Tensor] = {}
@@ -48,6 +53,8 @@ class ClassSentences:
 
     def prompts(self, step: int) -> list[str]:
         """One sentence a class, and that of "background" last."""
+        if self._sentences == "first":
+            return [rows[0] for rows in class_prompts(self._names)]
         return drawn_prompts(self._names, Random(f"{self._seed} {step}"))
 
     def embed(self, model: PanopticCaptioner, step: int) -> Tensor:
@@ -64,6 +71,15 @@ class ClassSentences:
                 with torch.no_grad():
                     self._embedded[prompt] = model.class_embeddings([row[None].to(device)])[0]
         return torch.stack([self._embedded[prompt] for prompt in prompts])
+
+    def embed_for_test(self, model: PanopticCaptioner) -> Tensor:
+        """`(classes + 1, projection_dim)` as `predict` computes them."""
+        device = model.predictor.class_embed.device
+        most = 1 if self._sentences == "first" else None
+        prompts = class_prompts(self._names)
+        ids = [torch.from_numpy(self._vocabulary.encode(rows[:most])).to(device) for rows in prompts]
+        with torch.no_grad():
+            return model.class_embeddings(ids)
 
     def _row(self, prompt: str) -> Tensor:
         if prompt not in self._rows:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -35,20 +35,29 @@ _PATHS: Final = (
 
 
 @contextmanager
-def open_run(run_dir: Path, settings: TrainSettings, *, facts: Mapping[str, Any]) -> Iterator[None]:
-    """Hold a run folder, new or begun with the same settings, and keep `run.toml` in it.
+def open_run(
+    run_dir: Path, settings: TrainSettings, *, is_main: bool = True
+) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Hold a run folder, new or begun with the same settings.
 
     Args:
         run_dir: Made if absent.
         settings: Of this call.
-        facts: What else has to be the same: hashes of the data, the resolved model.
+        is_main: Off in further processes of the same run, which neither lock nor write.
+
+    Yields:
+        Call it with what else has to be the same (hashes of the data, the resolved model); it writes
+        `run.toml`.
 
     Raises:
         RunLocked: Another process trains here.
-        RunMismatch: The folder was begun with other settings; all that differ are named.
+        RunMismatch: The folder was begun with other settings or data; all that differ are named.
         UsageError: The folder has files of others.
         InputError: `run.toml` is damaged.
     """
+    if not is_main:
+        yield lambda _: None
+        return
     make_out_folder(run_dir)
     names = {entry.name for entry in run_dir.iterdir()} - {LOCK_NAME, f"{CONFIG_NAME}.part"}
     if names and CONFIG_NAME not in names:
@@ -57,13 +66,27 @@ def open_run(run_dir: Path, settings: TrainSettings, *, facts: Mapping[str, Any]
             f" ({', '.join(sorted(names)[:3])}{', ...' if len(names) > 3 else ''}); give another --out"
         )
     with run_lock(run_dir):
-        document = {"software": f"pix2cap {__version__}", **describe(settings, run_dir), "facts": dict(facts)}
-        if CONFIG_NAME in names:
-            require_same(_read(run_dir / CONFIG_NAME), document, run_dir)
-        partial = run_dir / f"{CONFIG_NAME}.part"
-        partial.write_bytes(tomli_w.dumps(document).encode())
-        partial.replace(run_dir / CONFIG_NAME)
-        yield
+        path, document = run_dir / CONFIG_NAME, describe(settings, run_dir)
+        before = _read(path) if CONFIG_NAME in names else None
+        if before is not None:
+            require_same({name: before[name] for name in before if name != "facts"}, document, run_dir)
+        else:
+            # Marks the folder as ours before anything else is put into it.
+            _write(path, document)
+
+        def keep(facts: Mapping[str, Any]) -> None:
+            whole = {**document, "facts": _plain(facts)}
+            if before is not None and "facts" in before:
+                require_same(before, whole, run_dir)
+            _write(path, whole)
+
+        yield keep
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    partial = path.with_name(f"{CONFIG_NAME}.part")
+    partial.write_bytes(tomli_w.dumps({"software": f"pix2cap {__version__}", **document}).encode())
+    partial.replace(path)
 
 
 def describe(settings: TrainSettings, run_dir: Path) -> dict[str, Any]:

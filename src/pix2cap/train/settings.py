@@ -33,6 +33,24 @@ LOSS_FIELDS: Final = (
 )
 """Fields of the model's configuration that stand in the table [loss]; all others stand in [model]."""
 
+SCORES: Final = (
+    "panoptic.all.pq",
+    "panoptic.all.sq",
+    "panoptic.all.rq",
+    "panoptic.things.pq",
+    "panoptic.stuff.pq",
+    "captions.bleu_4",
+    "captions.rouge_l",
+    "captions.cider",
+    "captions.meteor",
+    "captions.spice",
+    "captions.spice_sg",
+    "map.class_aware.map",
+    "caption_pq.meteor",
+    "caption_pq.rouge_l",
+)
+"""Scores that an evaluation writes down, by their paths in a result of `pix2cap score`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
@@ -191,6 +209,7 @@ class EvalSettings:
     Args:
         every: Steps between evaluations; 0 evaluates at the end only.
         limit: Only the first so many validation pictures; 0 for all.
+        batch: Pictures of one size that are predicted at once.
         captions: Whether to caption; without, evaluations are quick and tell PQ only.
         beam_size: Beams of caption search.
         metrics: Caption metrics.
@@ -201,6 +220,7 @@ class EvalSettings:
 
     every: Count = 1000
     limit: Count = 0
+    batch: Positive = 8
     captions: bool = True
     beam_size: Positive = 1
     metrics: tuple[Literal["bleu", "rouge_l", "cider", "meteor", "spice", "spice_sg"], ...] = (

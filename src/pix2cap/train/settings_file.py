@@ -16,6 +16,7 @@ from pix2cap.errors import InputError, UsageError
 from pix2cap.model.config import PRESETS, ModelConfig
 from pix2cap.train.settings import (
     LOSS_FIELDS,
+    SCORES,
     Count,
     DataSettings,
     EvalSettings,
@@ -188,6 +189,8 @@ def _contradictions(settings: TrainSettings) -> list[str]:
         faults.append(
             f"optim.batch: should be a multiple of optim.accumulate, got {optim.batch} and {optim.accumulate}"
         )
+    if settings.eval.best not in SCORES:
+        faults.append(_unknown(settings.eval.best, "eval.best", SCORES))
     if settings.model.preset not in PRESETS:
         near = _unknown(settings.model.preset, "", tuple(PRESETS)).partition(", ")[2]
         faults.append(f"model.preset: should be one of {', '.join(PRESETS)}, {near}")

@@ -28,7 +28,10 @@ class Movable(Protocol):
 class Task(Protocol):
     """What is trained, as the loop sees it; `assemble.CaptionerTask` is the real one."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """What learns."""
+        ...
 
     def losses(self, batch: Any, step: int) -> dict[str, Tensor]:
         """Weighted losses of a batch; their sum is what to minimise."""
