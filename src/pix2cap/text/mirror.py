@@ -163,6 +163,8 @@ def _is_side(word: str, before: str, after: str) -> bool | None:
 
 
 def _left(before: str, after: str) -> bool | None:
+    if re.match(r"-(?:over|behind)s?\b", after, re.I):
+        return False
     if _RIGHT_PLACE.search(before) or _FACING.search(before):
         return True
     if _LEFT_BEHIND.match(after):

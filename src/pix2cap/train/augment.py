@@ -15,6 +15,7 @@ published way. The border that fills up the square does not count as picture.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal
 
 import cv2
@@ -26,7 +27,14 @@ from pix2cap.text.place_words import place_axes
 from pix2cap.train.samples import IndexMap, Sample
 
 _BORDER: Final = 128
+_LOOKED_AT_PX: Final = 256
+_REMEMBERED_CAPTIONS: Final = 100_000
 _GREY_WEIGHTS: Final = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+# Every pass asks the same of the same captions.
+_mirrored = lru_cache(_REMEMBERED_CAPTIONS)(mirror_caption)
+_axes = lru_cache(_REMEMBERED_CAPTIONS)(place_axes)
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ def flip_sample(sample: Sample) -> Sample | None:
     """The mirrored sample; None where a caption of it cannot be told with certainty."""
     captions: list[str | None] = []
     for text in sample.captions:
-        mirrored = None if text is None else mirror_caption(text)
+        mirrored = None if text is None else _mirrored(text)
         if text is not None and mirrored is None:
             return None
         captions.append(mirrored)
@@ -184,24 +192,28 @@ def _drop_captions(before: Sample, after: Sample, config: AugmentConfig, growth:
         elif config.place_captions == "drop":
             moved = thirds[k] != new_thirds[k]
             if moved.any():
-                axes = place_axes(text)
+                axes = _axes(text)
                 if ("horizontal" in axes and moved[0]) or ("vertical" in axes and moved[1]):
                     captions[k] = None
     return replace(after, captions=tuple(captions))
 
 
 def _places(sample: Sample) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """`(N,)` pixels, and `(N, 2)` the third (0, 1, 2) of the centre of each segment, across and down."""
+    """`(N,)` pixels, and `(N, 2)` the third (0, 1, 2) of the centre of each segment, across and down.
+
+    Of a large picture only every n-th pixel of every n-th row is looked at.
+    """
+    step = max(1, max(sample.size_hw) // _LOOKED_AT_PX)
+    flat = sample.index_map[::step, ::step].astype(np.int64)
     count = len(sample.labels) + 1
-    height, width = sample.size_hw
-    flat = sample.index_map.astype(np.int64)
+    height, width = flat.shape
     columns = _counts(flat * width + np.arange(width), (count, width))
     rows = _counts(flat * height + np.arange(height)[:, None], (count, height))
     areas = columns.sum(1)
     some = np.maximum(areas, 1)
     x = (columns @ (np.arange(width) + 0.5)) / some / width
     y = (rows @ (np.arange(height) + 0.5)) / some / height
-    return areas, np.minimum(2, (3 * np.stack([x, y], 1)).astype(np.int64))
+    return areas * step**2, np.minimum(2, (3 * np.stack([x, y], 1)).astype(np.int64))
 
 
 def _counts(cells: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.int64]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+import cv2
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pix2cap.model.records import Batch
@@ -61,5 +64,25 @@ def iterate_batches(
         num_workers=workers,
         multiprocessing_context="spawn",
         prefetch_factor=4,
+        # Its own: else making a loader would draw from the chance that dropout and the like use.
+        generator=torch.Generator(),
+        worker_init_fn=_start_worker,
     )
-    yield from loader
+    batches = iter(loader)
+    try:
+        yield from batches
+    finally:
+        _end_workers(batches)
+
+
+def _start_worker(_: int) -> None:
+    """One thread a worker: their number is what the user chose."""
+    cv2.setNumThreads(1)
+
+
+def _end_workers(batches: object) -> None:
+    """End the workers now, not whenever memory is cleaned up; how one dies that nobody needs is no matter."""
+    end = getattr(batches, "_shutdown_workers", None)
+    if end is not None:
+        with suppress(RuntimeError):
+            end()
