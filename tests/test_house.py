@@ -23,7 +23,10 @@ ROOMS = sorted(path.parent for path in SRC.glob("*/__init__.py"))
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
-HEAVY = ("cv2", "pyarrow", "skimage", "scipy", "pycocotools", "aiohttp", "torch", "tokenizers", "safetensors")
+HEAVY = (
+    *("cv2", "pyarrow", "skimage", "scipy", "pycocotools", "aiohttp"),
+    *("torch", "tokenizers", "safetensors", "transformers", "datasets", "peft", "trl"),
+)
 
 
 def _name(path: Path) -> str:

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 
 from pix2cap.errors import UsageError
 
-_PACKAGES = {"train": ("torch", "safetensors", "tokenizers", "accelerate")}
+_TRAIN = ("torch", "safetensors", "tokenizers", "accelerate")
+_PACKAGES = {"train": _TRAIN, "sft": (*_TRAIN, "transformers", "peft", "trl", "datasets")}
 
 
 def need_extra(extra: str, *, find: Callable[[str], object | None] = find_spec) -> None:
@@ -16,7 +17,7 @@ def need_extra(extra: str, *, find: Callable[[str], object | None] = find_spec) 
     Call it first in a command, before the room that imports them.
 
     Args:
-        extra: `train`.
+        extra: `train` or `sft`.
         find: Finds an installed package by name, None where there is none.
 
     Raises:
