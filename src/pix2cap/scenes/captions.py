@@ -9,7 +9,7 @@ import numpy as np
 
 from pix2cap.scenes.facts import GroundFacts, Horizontal, ObjectFacts, Vertical
 
-_PLACES: Final[dict[tuple[Horizontal, Vertical], tuple[str, str]]] = {
+PLACES: Final[dict[tuple[Horizontal, Vertical], tuple[str, str]]] = {
     ("left", "top"): ("in the top left", "toward the upper left corner"),
     ("center", "top"): ("at the top center", "in the middle of the top third"),
     ("right", "top"): ("in the top right", "toward the upper right corner"),
@@ -61,7 +61,7 @@ _NUMBERS: Final = ("no", "one", "two", "three", "four", "five", "six", "seven", 
 def caption_object(rng: np.random.Generator, segment_id: int, objects: Mapping[int, ObjectFacts]) -> str:
     """One sentence about an object: colour, texture, shape, size, place and what surrounds it."""
     fact = objects[segment_id]
-    place = _either(rng, *_PLACES[fact.horizontal, fact.vertical])
+    place = _either(rng, *PLACES[fact.horizontal, fact.vertical])
     marks = "" if fact.accent is None else f" with {fact.accent} {_MARKS[fact.texture]}"
     words = {
         "size": fact.size,
