@@ -1,0 +1,197 @@
+"""Features of regions from the hidden states of a vision tower: under a mask, or in a box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pix2cap.errors import InputError
+
+RegionMode = Literal["mask", "box"]
+
+BOX_FACTS = 8
+"""Numbers that tell where a box is: x0, y0, x1, y1, centre x, centre y, width, height as shares."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionConfig:
+    """What a region module is made of.
+
+    Args:
+        mode: `mask` pools the cells under the mask, `box` the samples of RoIAlign, as GPT4RoI does.
+        layers: Hidden states of the vision tower that are pooled; negative ones count from the last.
+        tokens: Embeddings a region, each in place of one `<region>` token.
+        width: Channels to which each layer is projected before they are summed.
+        box_position: Add where the box lies in the picture.
+        shape: Side of the grid on which the mask's own outline, cut to its box, is read; 0 leaves it out.
+        roi_size: Side of RoIAlign's grid.
+        roi_samples: Bilinear samples a grid cell along each axis.
+    """
+
+    mode: RegionMode = "mask"
+    layers: tuple[int, ...] = (-11, -8, -5, -2)
+    tokens: int = 1
+    width: int = 512
+    box_position: bool = True
+    shape: int = 0
+    roi_size: int = 14
+    roi_samples: int = 2
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("mask", "box"):
+            raise InputError(f"region mode: expected mask or box, got {self.mode!r}")
+        if not self.layers or self.tokens < 1 or self.width < 1 or self.roi_size < 1 or self.roi_samples < 1:
+            raise InputError(f"region module: expected a layer, and sizes of 1 or more, got {self}")
+
+    def to_json(self) -> dict[str, Any]:
+        """A record of JSON types."""
+        return {**asdict(self), "layers": list(self.layers)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> RegionConfig:
+        """The counterpart of `to_json`."""
+        return cls(**{**record, "layers": tuple(record["layers"])})
+
+
+class Regions(NamedTuple):
+    """The regions of a batch, padded to the most that one picture has.
+
+    Padded rather than flat, so that every tensor of a batch has its pictures in front and any trainer may
+    split it among devices.
+
+    Args:
+        cover: `(B, R, h, w)` share of each patch that the mask covers, 0..1.
+        boxes: `(B, R, 4)` x0, y0, x1, y1 as shares of the model's square picture, half-open.
+        shapes: `(B, R, S, S)` share of each cell of the box that the mask covers; S may be 0.
+        valid: `(B, R)` bool, False where padded.
+    """
+
+    cover: Tensor
+    boxes: Tensor
+    shapes: Tensor
+    valid: Tensor
+
+
+def roi_align(maps: Tensor, boxes: Tensor, image_index: Tensor, *, size: int, samples: int = 2) -> Tensor:
+    """RoIAlign (He et al. 2017) in plain torch, with pixel centres at half integers.
+
+    Args:
+        maps: `(B, C, h, w)`.
+        boxes: `(R, 4)` x0, y0, x1, y1 in cells of the map, edges at whole numbers.
+        image_index: `(R,)` which map a box lies in.
+        size: Cells along each side of the result.
+        samples: Bilinear samples a cell along each axis; their mean is the cell.
+
+    Returns:
+        `(R, C, size, size)`. Samples beyond the outermost cell centres take the value at the edge.
+    """
+    height, width = maps.shape[-2:]
+    count = size * samples
+    steps = (torch.arange(count, device=maps.device, dtype=boxes.dtype) + 0.5) / count
+    xs = boxes[:, 0:1] + (boxes[:, 2:3] - boxes[:, 0:1]) * steps - 0.5
+    ys = boxes[:, 1:2] + (boxes[:, 3:4] - boxes[:, 1:2]) * steps - 0.5
+    along_x, along_y = _hat_weights(xs, width), _hat_weights(ys, height)
+    along_x = along_x.unflatten(1, (size, samples)).mean(2).to(maps.dtype)
+    along_y = along_y.unflatten(1, (size, samples)).mean(2).to(maps.dtype)
+    # Bilinear sampling is separable: two small matrices a box instead of four gathers a sample.
+    return torch.einsum("rjh,rchw,riw->rcji", along_y, maps[image_index], along_x)
+
+
+def _hat_weights(positions: Tensor, cells: int) -> Tensor:
+    """`(R, N)` positions in cell centres to `(R, N, cells)` weights of linear interpolation."""
+    clamped = positions.clamp(0, cells - 1)
+    centres = torch.arange(cells, device=positions.device, dtype=positions.dtype)
+    return (1 - (clamped[..., None] - centres).abs()).clamp(min=0)
+
+
+def box_facts(boxes: Tensor) -> Tensor:
+    """`(..., 4)` boxes as shares to `(..., BOX_FACTS)`."""
+    x0, y0, x1, y1 = boxes.unbind(-1)
+    return torch.stack((x0, y0, x1, y1, (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), -1)
+
+
+class RegionEncoder(nn.Module):
+    """Turns regions into embeddings of the language model.
+
+    Each chosen layer is normalised and projected, and the sum over layers is pooled by `tokens` learnt
+    queries: softmax of query times cell plus the logarithm of the mask's share of the cell. Queries begin
+    at zero, so that at first each is the plain mean under the mask; cells that the mask does not touch
+    never count.
+
+    Args:
+        config: See there.
+        vision_width: Channels of the vision tower.
+        text_width: Channels of the language model's embeddings.
+    """
+
+    def __init__(self, config: RegionConfig, *, vision_width: int, text_width: int) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.norms = nn.ModuleList(nn.LayerNorm(vision_width) for _ in config.layers)
+        self.levels = nn.ModuleList(nn.Linear(vision_width, width) for _ in config.layers)
+        self.queries = nn.Parameter(torch.zeros(config.tokens, width))
+        self.roi_position = (
+            nn.Parameter(torch.zeros(width, config.roi_size, config.roi_size))
+            if config.mode == "box"
+            else None
+        )
+        self.position = _mlp(BOX_FACTS, width, width) if config.box_position else None
+        self.outline = _mlp(config.shape**2, width, width) if config.shape else None
+        self.kind = nn.Parameter(torch.randn(config.tokens, width) * 0.02)
+        self.project = nn.Sequential(nn.LayerNorm(width), _mlp(width, text_width, text_width))
+
+    def forward(self, hidden: Sequence[Tensor], regions: Regions) -> Tensor:
+        """Embeddings of all regions.
+
+        Args:
+            hidden: For each of `config.layers` `(B, h * w, vision_width)`, patches only, row by row.
+            regions: Of the batch.
+
+        Returns:
+            `(B, R, tokens, text_width)`; rows of padding hold finite numbers without meaning.
+        """
+        height, width = regions.cover.shape[-2:]
+        levels = [
+            level(norm(state)) for level, norm, state in zip(self.levels, self.norms, hidden, strict=True)
+        ]
+        cells = torch.stack(levels).sum(0)
+        maps = cells.transpose(1, 2).unflatten(2, (height, width))
+        pooled = self._pool_boxes(maps, regions) if self.config.mode == "box" else self._pool(maps, regions)
+        if self.position is not None:
+            pooled = pooled + self.position(box_facts(regions.boxes).to(pooled.dtype))[:, :, None]
+        if self.outline is not None:
+            pooled = pooled + self.outline(regions.shapes.flatten(2).to(pooled.dtype))[:, :, None]
+        projected: Tensor = self.project(pooled + self.kind)
+        return projected
+
+    def _pool(self, maps: Tensor, regions: Regions) -> Tensor:
+        scores = torch.einsum("kc,bchw->bkhw", self.queries, maps) / self.config.width**0.5
+        cover = regions.cover.to(scores.dtype)
+        is_seen = cover.flatten(2).amax(2) > 0
+        bias = torch.log(cover.clamp(min=torch.finfo(cover.dtype).tiny))
+        # A region without any cell, as in padding, takes all of them: no row may become 0/0.
+        bias = torch.where(is_seen[:, :, None, None], bias.masked_fill(cover <= 0, float("-inf")), 0.0)
+        logits = (scores[:, None] + bias[:, :, None]).flatten(3)
+        return torch.einsum("brkn,bcn->brkc", logits.softmax(-1), maps.flatten(2))
+
+    def _pool_boxes(self, maps: Tensor, regions: Regions) -> Tensor:
+        batch, count = regions.valid.shape
+        height, width = maps.shape[-2:]
+        scale = torch.tensor([width, height, width, height], device=maps.device, dtype=torch.float32)
+        boxes = (regions.boxes.float() * scale).flatten(0, 1)
+        index = torch.arange(batch, device=maps.device).repeat_interleave(count)
+        config = self.config
+        cells = roi_align(maps, boxes, index, size=config.roi_size, samples=config.roi_samples)
+        cells = nn.functional.gelu(cells + self.roi_position).flatten(2)
+        scores = torch.einsum("kc,rcn->rkn", self.queries, cells) / config.width**0.5
+        pooled = torch.einsum("rkn,rcn->rkc", scores.softmax(-1), cells)
+        return pooled.unflatten(0, (batch, count))
+
+
+def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs))
