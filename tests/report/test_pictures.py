@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from pix2cap.core import PanopticMap
 from pix2cap.report.item import rows_of
-from pix2cap.report.pictures import Embedded, embed
+from pix2cap.report.pictures import MAX_ROWS, Embedded, embed
 from tests.builders.captioned import report_item
 
 
@@ -60,5 +60,5 @@ def test_a_picture_without_segments_can_be_shown() -> None:
 def test_too_many_segments_are_refused() -> None:
     item = report_item({1: [(0, 0, 2, 2)]})
     rows = rows_of(item) * 65536
-    with pytest.raises(ValueError, match="at most 65535 segments in a picture, got 65536"):
+    with pytest.raises(ValueError, match=f"at most {MAX_ROWS} segments in a picture, got 65536"):
         embed(item.pixels(), item.captioned.panoptic, rows, max_side=64, quality=85)

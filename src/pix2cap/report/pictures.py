@@ -12,9 +12,10 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from pix2cap.core import PanopticMap
+from pix2cap.draw.index import MAX_INDEX, dense_index
 from pix2cap.report.item import Row
 
-MAX_ROWS = (1 << 16) - 1
+MAX_ROWS = MAX_INDEX
 """The page keeps row numbers in 16 bits."""
 
 
@@ -59,13 +60,7 @@ def embed(
 
 def _row_numbers(panoptic: PanopticMap, rows: Sequence[Row]) -> NDArray[np.uint16]:
     """The map with each segment's row number in place of its id; `(H, W)`, 0 for void."""
-    ids = np.array([row.segment.id for row in rows], np.uint32)
-    by_id = np.argsort(ids)
-    lookup = np.concatenate([[0], by_id + 1]).astype(np.uint16)
-    sorted_ids = np.concatenate([[0], ids[by_id]]).astype(np.uint32)
-    index = np.minimum(np.searchsorted(sorted_ids, panoptic.id_map), len(rows))
-    numbers: NDArray[np.uint16] = np.where(sorted_ids[index] == panoptic.id_map, lookup[index], np.uint16(0))
-    return numbers
+    return dense_index(panoptic.id_map, [row.segment.id for row in rows]).astype(np.uint16, copy=False)
 
 
 def _reduce(numbers: NDArray[np.uint16], rows: Sequence[Row], size_wh: tuple[int, int]) -> NDArray[np.uint16]:
