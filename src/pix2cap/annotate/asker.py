@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pix2cap.annotate.budget import Budget
 from pix2cap.annotate.journal import Journal, ReplyRecord, RequestRecord
 from pix2cap.annotate.ladder import Answer
-from pix2cap.annotate.render import PreparedAsk
 from pix2cap.errors import BudgetReached, ModelRejected, ModelUnavailable, Pix2CapError, StorageFull
 from pix2cap.vlm.model import CaptionModel, CaptionRequest
 from pix2cap.vlm.pricing import Price, cost_usd
@@ -39,6 +39,35 @@ class StopSignal:
     def is_set(self) -> bool:
         """True once somebody called `stop`."""
         return self.event.is_set()
+
+
+class Sendable(Protocol):
+    """What the asker and the journal need to know of a request; its pictures are drawn when it is sent."""
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that decides the reply."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Name of the model asked."""
+        ...
+
+    @property
+    def prompt(self) -> str:
+        """The rendered text."""
+        ...
+
+    @property
+    def stage(self) -> str:
+        """Which step of the work asks."""
+        ...
+
+    @property
+    def segment_ids(self) -> tuple[int, ...]:
+        """The segments asked about; empty where a request is about something else."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +103,7 @@ class Asker:
 
     async def answer(
         self,
-        prepared: PreparedAsk,
+        prepared: Sendable,
         image_id: int,
         *,
         render: str,
@@ -116,7 +145,7 @@ class Asker:
 
     async def _send(
         self,
-        prepared: PreparedAsk,
+        prepared: Sendable,
         image_id: int,
         render: str,
         high_usd: float,
@@ -132,9 +161,9 @@ class Asker:
                     RequestRecord(
                         prepared.key,
                         image_id,
-                        prepared.ask.stage,
+                        prepared.stage,
                         prepared.model,
-                        prepared.ask.asked,
+                        prepared.segment_ids,
                         render,
                         prepared.prompt,
                         None if priced.price is None else high_usd,

@@ -69,6 +69,16 @@ class PreparedAsk:
     key: str
     model: str
 
+    @property
+    def stage(self) -> str:
+        """The rung that asks."""
+        return self.ask.stage
+
+    @property
+    def segment_ids(self) -> tuple[int, ...]:
+        """The segments asked for."""
+        return self.ask.asked
+
 
 class LoadedImage:
     """One image with its map; the pixels are dropped after drawing and read again if they are needed again.

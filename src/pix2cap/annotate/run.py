@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 
 from pix2cap.annotate.asker import Asker, PricedModel, StopSignal
 from pix2cap.annotate.budget import Budget, spent_so_far
+from pix2cap.annotate.draining import call_blocking, draining
 from pix2cap.annotate.events import EventLog
 from pix2cap.annotate.image_work import RunOptions, Session, is_due, work_image
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal, told_of_damage
@@ -71,32 +70,10 @@ def run_annotation(
     require_ours(run_dir)  # Before the lock, whose file would be left in a folder of somebody else's.
     with run_lock(run_dir), told_of_damage(run_dir / JOURNAL_NAME):
         with contextlib.closing(open_run(run_dir, config)) as journal:
-            _blocking(
+            call_blocking(
                 lambda: asyncio.run(_session(source, models, run_dir, config, template, opts, journal, scope))
             )
         return read_status(run_dir)
-
-
-def _blocking(work: Callable[[], None]) -> None:
-    """Run `work`, in a thread of its own where a loop is running already (notebooks)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        work()
-        return
-    caught: list[BaseException] = []
-
-    def guarded() -> None:
-        try:
-            work()
-        except BaseException as error:
-            caught.append(error)
-
-    thread = Thread(target=guarded, name="pix2cap-run")
-    thread.start()
-    thread.join()
-    if caught:
-        raise caught[0]
 
 
 async def _session(
@@ -128,7 +105,8 @@ async def _session(
         events.add("session", images=len(scope), model=config.settings.model)
         options.tell(_who_gets_what(models, sum(is_due(session, image_id) for _, image_id in scope)))
         try:
-            with _draining(session):
+            heeds = draining(stop, session.running, options.tell)
+            with heeds if options.handle_signals else contextlib.nullcontext():
                 await _all_images(session, scope)
         finally:
             for priced in models.values():
@@ -151,33 +129,6 @@ def _who_gets_what(models: Mapping[str, PricedModel], images: int) -> str:
             else f"{host} gets the pictures of up to {images} images, for {name}"
         )
     return "; ".join(told)
-
-
-@contextlib.contextmanager
-def _draining(session: Session) -> Iterator[None]:
-    """First SIGINT or SIGTERM: let requests in flight finish. Second: give them up."""
-    if not session.options.handle_signals:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-
-    def interrupted() -> None:
-        if session.stop.is_set:
-            for task in session.running:
-                task.cancel()
-        else:
-            session.options.tell(
-                "interrupted: waiting for the replies that are on their way; once more gives them up"
-            )
-        session.stop.stop(KeyboardInterrupt())
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupted)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 async def _all_images(session: Session, scope: list[tuple[int, int]]) -> None:
