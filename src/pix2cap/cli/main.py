@@ -139,6 +139,14 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             " --allow-missing",
         ),
     ),
+    "sft export": (
+        "pix2cap.cli.sft_export:export",
+        "Write region captions for a trainer of multimodal models.",
+        (
+            "pix2cap sft export demo/dataset --to trl --out rows",
+            "pix2cap sft export demo/dataset --to messages --split 0.2 --out rows --overwrite",
+        ),
+    ),
     "doctor": (
         "pix2cap.cli.doctor:doctor",
         "Show what works on this machine, and how to get the rest.",
@@ -155,6 +163,13 @@ _GROUPS = {
     "dataset": (
         "Work on whole datasets.",
         ("pix2cap dataset validate demo/sample", "pix2cap dataset validate demo/dataset --format json"),
+    ),
+    "sft": (
+        "Fine-tune large multimodal models on region captions.",
+        (
+            "pix2cap sft export demo/dataset --to trl --out rows",
+            "pix2cap sft export demo/dataset --to marked --out rows --overwrite",
+        ),
     ),
     "weights": (
         "Look into published weights and take them over.",
