@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
-from pix2cap.errors import InputError, StorageFull
+from pix2cap.evaluate.result_files import numbers, plain, read_json, write_json
 
 Mode = Literal["corrected", "reference"]
 
@@ -253,7 +251,7 @@ class PanopticCaptioningResult:
             raise ValueError(
                 f"expected map of {expected.__name__} in {self.mode} mode, got {type(self.map).__name__}"
             )
-        for path, value in _numbers(self.to_json(pairs=True)):
+        for path, value in numbers(self.to_json(pairs=True)):
             if not math.isfinite(value):
                 raise ValueError(f"expected {path} to be finite or None, got {value}")
 
@@ -283,12 +281,11 @@ class PanopticCaptioningResult:
         Args:
             pairs: Keep `pairs` and `per_image`, which grow with the data.
         """
-        record = _plain(self)
+        record: dict[str, Any] = plain(self)
         record["provenance"] = record["provenance"] or {}
         if not pairs:
             del record["pairs"], record["per_image"]
-        plain: dict[str, Any] = record
-        return plain
+        return record
 
     def write(self, path: str | Path) -> Path:
         """Write the JSON with all pairs; an earlier file is replaced when the new one is complete.
@@ -299,23 +296,7 @@ class PanopticCaptioningResult:
         Raises:
             StorageFull: The disk took no more.
         """
-        import errno
-
-        import orjson
-
-        out = Path(path)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = out.with_name(f".{out.name}.part")
-        try:
-            partial.write_bytes(orjson.dumps(self.to_json(pairs=True), option=orjson.OPT_INDENT_2) + b"\n")
-            partial.replace(out)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(f"{out}: expected room for the result, the disk is full") from error
-            raise
-        finally:
-            partial.unlink(missing_ok=True)
-        return out
+        return write_json(self.to_json(pairs=True), Path(path))
 
     @classmethod
     def from_json(cls, record: object, *, where: str = "result") -> PanopticCaptioningResult:
@@ -339,15 +320,7 @@ class PanopticCaptioningResult:
         Raises:
             InputError: The file is missing, no JSON, or no result.
         """
-        import orjson
-
-        try:
-            record = orjson.loads(Path(path).read_bytes())
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: expected a result of `pix2cap score`, found no such file") from error
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise InputError(f"{path}: expected the JSON of `pix2cap score`, got {error}") from error
-        return cls.from_json(record, where=str(path))
+        return cls.from_json(read_json(Path(path), "pix2cap score"), where=str(path))
 
     def __str__(self) -> str:
         from pix2cap.evaluate.result_tables import to_text
@@ -359,30 +332,3 @@ class PanopticCaptioningResult:
         from pix2cap.evaluate.result_tables import to_html
 
         return to_html([self], ["score"])
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses to dictionaries, keys to strings, tuples to lists, numpy's scalars to Python's.
-
-    A lone surrogate, which JSON's escapes can smuggle into a caption, has no UTF-8: it becomes `?`.
-    """
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {_plain(str(key)): _plain(one) for key, one in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
-    return value
-
-
-def _numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, float):
-        yield path, value
-    elif isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, one in items:
-            yield from _numbers(one, f"{path}.{key}" if path else str(key))
