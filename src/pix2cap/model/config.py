@@ -12,6 +12,7 @@ from pix2cap.errors import InputError
 
 CaptionMemory = Literal["query", "rich"]
 ClassSentences = Literal["all", "first"]
+ClassSource = Literal["query", "mask"]
 CaptionTargets = Literal["mask_iou", "hungarian"]
 
 
@@ -74,6 +75,7 @@ class ModelConfig:
         overlap_threshold: Share of its mask that a segment must keep once others were laid over it.
         caption_memory: Better than published: `"rich"` also shows the caption decoder what lies under the
             mask at several scales, the mask's form, the box and the other segments.
+        class_source: Better than published: `"mask"` also shows the classifier the form of a query's mask.
         caption_targets: Better than published: `"hungarian"` captions the query that the mask losses
             matched, so two segments never share one.
         caption_text_tokens: Longest caption in tokens that training reads.
@@ -138,6 +140,7 @@ class ModelConfig:
     overlap_threshold: float = 0.8
     caption_memory: CaptionMemory = "query"
     caption_targets: CaptionTargets = "mask_iou"
+    class_source: ClassSource = "query"
     caption_text_tokens: int = 40
     caption_text_drop: int = 2
     class_sentences: ClassSentences = "all"
@@ -209,8 +212,8 @@ _TINY: Final = ModelConfig(
     focal_windows=(3, 3, 3, 3),
     drop_path=0.0,
     layer_scale=1.0,
-    conv_dim=96,
-    mask_dim=96,
+    conv_dim=64,
+    mask_dim=64,
     encoder_layers=1,
     hidden_dim=96,
     heads=4,
@@ -243,6 +246,7 @@ _TINY: Final = ModelConfig(
     overlap_threshold=0.6,
     caption_memory="rich",
     caption_targets="hungarian",
+    class_source="mask",
     caption_text_tokens=128,
     caption_text_drop=0,
     test_short_side=256,

@@ -12,6 +12,7 @@ from pix2cap.model.attention import Attention
 from pix2cap.model.caption_decoder import CaptionDecoder
 from pix2cap.model.caption_memory import RichMemory
 from pix2cap.model.config import ModelConfig
+from pix2cap.model.mask_form import MaskForm
 from pix2cap.model.position import sine_position
 from pix2cap.model.records import LayerPrediction, PixelFeatures
 from pix2cap.model.text_encoder import TextEncoder
@@ -135,6 +136,9 @@ class QueryDecoder(nn.Module):
         )
         self.caping_embed = nn.Parameter(torch.zeros(dim, config.projection_dim), requires_grad=False)
         self.pos_embed_caping = nn.Embedding(config.text_context, dim).requires_grad_(False)
+        if config.class_source == "mask":
+            self.mask_form = MaskForm(dim)
+        self.class_source = config.class_source
         self.text_decoder = TextDecoder(config)
         self.object_proj = nn.Linear(dim, config.object_dim)
         if config.caption_memory == "rich":
@@ -192,7 +196,8 @@ class QueryDecoder(nn.Module):
         unit = functional.normalize(objects, dim=-1, eps=1e-7)
         alike = functional.normalize(class_query, dim=-1, eps=1e-7) @ unit.transpose(1, 2)
         pooled = alike.softmax(-1) @ objects
-        tokens = torch.cat((objects, pooled), dim=1)
+        named = objects + self.mask_form(masks[:, :-1]) if self.class_source == "mask" else objects
+        tokens = torch.cat((named, pooled), dim=1)
         logits = self.lang_encoder.similarity(tokens @ self.class_embed, class_embeddings)
         return LayerPrediction(logits, masks, self.bbox_embed(tokens).sigmoid(), normed)
 
