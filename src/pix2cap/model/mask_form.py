@@ -33,4 +33,4 @@ class MaskForm(nn.Module):
             inside = (masks.flatten(0, 1) > 0).float()
             forms = measure_shapes(inside, inside.new_ones(len(inside), 2), cells=CELLS).forms
         out: Tensor = self.project(self.read(forms.flatten(1).to(self.project.weight.dtype)))
-        return out.unflatten(0, masks.shape[:2])
+        return out.view(*masks.shape[:2], -1)
