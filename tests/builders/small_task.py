@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,9 @@ class SmallTask:
             losses["size_0"] = losses["size_0"] + (self.model.head.bias.sum() * 0).abs().sqrt()
         return losses
 
-    def batches(self, first_step: int, *, rank: int, devices: int) -> Iterator[Sequence[Rows]]:
+    def batches(
+        self, first_step: int, *, rank: int, devices: int
+    ) -> Generator[Sequence[Rows], None, None]:
         each = self._batch // (self._accumulate * devices)
         step = first_step
         while True:

@@ -210,13 +210,13 @@ def nice_ticks(low: float, high: float, *, most: int = 5) -> list[float]:
         >>> nice_ticks(0.0, 0.83)
         [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
-    if high <= low:
-        high = low + (abs(low) or 1.0)
+    if high - low <= 1e-6 * max(abs(low), abs(high)):
+        high = low + (abs(low) or 1.0)  # One value: any axis around it will do.
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(number * step, 12) for number in range(first, last + 1)]
+    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
 
 
 def _losses(train: Sequence[Mapping[str, Any]]) -> dict[str, Points]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +81,9 @@ class CaptionerTask:
         """Weighted losses of a batch."""
         return self.model.losses(batch, self._sentences.embed(self.model, step))
 
-    def batches(self, first_step: int, *, rank: int, devices: int) -> Iterator[Sequence[Batch]]:
+    def batches(
+        self, first_step: int, *, rank: int, devices: int
+    ) -> Generator[Sequence[Batch], None, None]:
         """For each step from `first_step` on, the batches of its passes on this device.
 
         Raises:
@@ -99,8 +102,9 @@ class CaptionerTask:
         passes = iterate_batches(
             varied, order, Collator(self.captions, self.model.config), workers=data.workers
         )
-        while True:
-            yield [next(passes) for _ in range(optim.accumulate)]
+        with closing(passes):
+            while True:
+                yield [next(passes) for _ in range(optim.accumulate)]
 
     def evaluate(self, folder: Path, accelerator: Accelerator, interrupt: Interrupt) -> dict[str, float]:
         """Scores on the validation set."""
@@ -253,8 +257,8 @@ def _resolved(
         }
     elif captions.size > config.caption_vocabulary or classes.size > config.text_vocabulary:
         raise InputError(
-            f"expected vocabularies of the weights, with at most {config.caption_vocabulary} tokens of captions"
-            f" and {config.text_vocabulary} of class names, got {captions.size} and {classes.size}"
+            f"expected the weights' vocabularies, at most {config.caption_vocabulary} tokens of captions and"
+            f" {config.text_vocabulary} tokens of class names, got {captions.size} and {classes.size}"
         )
     named = {"test_short_side", "test_max_side"} & settings.model.overrides.keys()
     if settings.data.image_size != _PUBLISHED_SIZE and not named:

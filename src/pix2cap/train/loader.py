@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import suppress
 
 import cv2
@@ -42,7 +42,7 @@ class VariedSet(Dataset[Sample]):
 
 def iterate_batches(
     varied: VariedSet, order: BatchOrder, collator: Collator, *, workers: int = 0
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Batches without end, the same whatever the number of workers.
 
     Workers are spawned, and each keeps its own cache of samples. They end with the iterator (`close()` it).

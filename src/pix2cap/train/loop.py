@@ -99,6 +99,7 @@ class Trainer:
                 self._evaluate_if_due()
             self._deliver(WEIGHTS)
         finally:
+            batches.close()
             if self.log is not None:
                 self.log.close()
 

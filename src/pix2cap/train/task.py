@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,8 +37,10 @@ class Task(Protocol):
         """Weighted losses of a batch; their sum is what to minimise."""
         ...
 
-    def batches(self, first_step: int, *, rank: int, devices: int) -> Iterator[Sequence[Movable]]:
-        """For each step from `first_step` on, the batches of its passes on this device."""
+    def batches(
+        self, first_step: int, *, rank: int, devices: int
+    ) -> Generator[Sequence[Movable], None, None]:
+        """For each step from `first_step` on, the batches of its passes on this device; closed in the end."""
         ...
 
     def evaluate(self, folder: Path, accelerator: Accelerator, interrupt: Interrupt) -> dict[str, float]:
