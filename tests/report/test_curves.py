@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pix2cap.report.curves import HEIGHT, WIDTH, chart, charts_of, nice_ticks, thinned, write_curves
+from pix2cap.report.shell import csp_hash
 
 
 def _records(steps: int) -> list[dict[str, Any]]:
@@ -106,6 +107,9 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     page = out.read_text("utf-8")
     assert "run &lt;1&gt;" in page and "<script" not in page
     assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", page)
+    # The policy lets in exactly this style: escaped, it would be another and the page would be bare.
+    (style,) = re.findall(r"<style>(.*?)</style>", page, flags=re.S)
+    assert f"style-src '{csp_hash(style)}'" in page
     for svg in re.findall(r"<svg.*?</svg>", page, flags=re.S):
         ElementTree.fromstring(svg)
     assert "10, of which 9 learn" in page and "2.50 (median)" in page

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from pix2cap import __version__
 from pix2cap.report.shell import asset, csp_hash, replacing, template
 
@@ -107,7 +109,7 @@ def write_curves(records: Sequence[Mapping[str, Any]], out: Path, *, title: str)
     page = {
         "title": title,
         "version": __version__,
-        "style": style,
+        "style": Markup(style),
         "style_hash": csp_hash(style),
         "charts": charts_of(records),
         "facts": _facts(records, train),
