@@ -140,9 +140,10 @@ class QueryDecoder(nn.Module):
             self.mask_form = MaskForm(dim)
         self.class_source = config.class_source
         self.text_decoder = TextDecoder(config)
-        self.object_proj = nn.Linear(dim, config.object_dim)
         if config.caption_memory == "rich":
             self.caption_memory = RichMemory(config)
+        else:
+            self.object_proj = nn.Linear(dim, config.object_dim)
         self.register_buffer("self_attn_mask", _forbidden(config.queries + 1, config.text_context))
 
     def forward(self, features: PixelFeatures, class_embeddings: Tensor) -> list[LayerPrediction]:
