@@ -56,7 +56,24 @@ class WeightsPredictor:
     def predict(
         self, pictures: Sequence[Rgb], out_sizes_wh: Sequence[tuple[int, int]]
     ) -> list[PredictedPicture]:
-        """See `Predictor.predict`."""
+        """See `Predictor.predict`.
+
+        Raises:
+            UsageError: The device has too little memory.
+        """
+        try:
+            predictions = self._model_predicts(pictures, out_sizes_wh)
+        except torch.OutOfMemoryError as error:
+            raise UsageError(
+                f"{self.device} has too little memory ({str(error).splitlines()[0][:120]}); --batch-size 1 or"
+                " --device cpu goes on from here, --precision bf16 or a smaller --max-side with --overwrite"
+                " starts anew"
+            ) from error
+        return [self._in_words(prediction) for prediction in predictions]
+
+    def _model_predicts(
+        self, pictures: Sequence[Rgb], out_sizes_wh: Sequence[tuple[int, int]]
+    ) -> list[PanopticPrediction]:
         config = self._model.config
         tensors = [
             torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))).to(self.device) for p in pictures
@@ -65,7 +82,7 @@ class WeightsPredictor:
             tensors, mean=config.pixel_mean, std=config.pixel_std, divisibility=config.size_divisibility
         )
         with torch.inference_mode(), self._autocast():
-            predictions = self._model.predict(
+            return self._model.predict(
                 Batch(images, sizes_hw),
                 self._class_embeddings,
                 is_thing=[category.is_thing for category in self.categories],
@@ -73,7 +90,6 @@ class WeightsPredictor:
                 beam_size=self._options.beam_size,
                 max_tokens=self._options.max_tokens,
             )
-        return [self._in_words(prediction) for prediction in predictions]
 
     def _in_words(self, prediction: PanopticPrediction) -> PredictedPicture:
         segments = tuple(
