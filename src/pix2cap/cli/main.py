@@ -121,6 +121,15 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             f"pix2cap caption-score {_CAPTIONS} --metrics cider,spice --format json",
         ),
     ),
+    "bench vg": (
+        "pix2cap.cli.bench_vg:vg",
+        "Score region captions on Visual Genome.",
+        (
+            "pix2cap bench vg region_descriptions.json --split all-regions --predictions captions.json",
+            "pix2cap bench vg region_descriptions.json --split one-per-image --image-list test.txt"
+            " --model openai:gpt-4o --images VG --run run --max-cost 5 --out vg.json",
+        ),
+    ),
     "weights inspect": (
         "pix2cap.cli.weights_inspect:inspect",
         "Tell what a file of weights is and what it lacks.",
@@ -169,6 +178,13 @@ _GROUPS = {
         (
             "pix2cap sft export demo/dataset --to trl --out rows",
             "pix2cap sft export demo/dataset --to marked --out rows --overwrite",
+        ),
+    ),
+    "bench": (
+        "Measure models on published benchmarks of regions.",
+        (
+            "pix2cap bench vg region_descriptions.json --split all-regions --predictions captions.json",
+            "pix2cap bench vg --help",
         ),
     ),
     "weights": (
