@@ -194,10 +194,11 @@ def draw_parts(loaded: LoadedImage, prepared: PreparedAsk, style: RenderStyle) -
         return tuple(crops)
     marked = draw_marks(picture.rgb, panoptic, ask.drawn, style=style.marks).rgb
     marked_jpeg = encode_jpeg(marked, quality=style.jpeg_quality)
-    return (_clean_part(picture, style), PicturePart(marked_jpeg, "image/jpeg", "marked"), *crops)
+    return (clean_part(picture, style), PicturePart(marked_jpeg, "image/jpeg", "marked"), *crops)
 
 
-def _clean_part(picture: Picture, style: RenderStyle) -> PicturePart:
+def clean_part(picture: Picture, style: RenderStyle) -> PicturePart:
+    """The picture without marks: its own bytes where they will do, else shrunk and encoded anew."""
     height, width = picture.rgb.shape[:2]
     if picture.is_plain and max(height, width) <= style.max_side:
         return PicturePart(picture.data, picture.media_type, "clean")

@@ -121,6 +121,15 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             f"pix2cap caption-score {_CAPTIONS} --metrics cider,spice --format json",
         ),
     ),
+    "bench vipbench": (
+        "pix2cap.cli.bench_vipbench:vipbench",
+        "ViP-Bench: answers about marked regions, graded by a judge.",
+        (
+            "pix2cap bench vipbench ViP-Bench --prompts bbox --model openai:gpt-4o --judge openai:gpt-4o"
+            " --max-cost 10 --out vip",
+            "pix2cap bench vipbench ViP-Bench --grades vip/grades.json --format json",
+        ),
+    ),
     "bench vg": (
         "pix2cap.cli.bench_vg:vg",
         "Score region captions on Visual Genome.",
@@ -183,8 +192,8 @@ _GROUPS = {
     "bench": (
         "Measure models on published benchmarks of regions.",
         (
-            "pix2cap bench vg region_descriptions.json --split all-regions --predictions captions.json",
-            "pix2cap bench vg --help",
+            "pix2cap bench vipbench ViP-Bench --grades grades.json",
+            "pix2cap bench vipbench ViP-Bench --predictions answers.json --judge openai:gpt-4o --out vip",
         ),
     ),
     "weights": (

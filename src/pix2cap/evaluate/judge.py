@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import orjson
 
@@ -56,18 +56,6 @@ class Verdict(Generic[T]):
     value: T | None
     reason: str | None
     replies: tuple[JudgeReply, ...]
-
-
-class Asks(Protocol):
-    """Somebody who answers a bench's questions: a session, or the journal alone."""
-
-    async def ask(self, question: Question) -> Answer:
-        """The reply to one question.
-
-        Raises:
-            StoppedError: There is none, and none will be asked for.
-        """
-        ...
 
 
 @cache
@@ -134,7 +122,7 @@ def told_text(answer: Answer) -> str:
 
 
 async def ask_until_readable(
-    asks: Asks,
+    ask: Callable[[Question], Awaitable[Answer]],
     question: Callable[[int, str | None], Question],
     read: Callable[[Answer], T],
     *,
@@ -143,7 +131,7 @@ async def ask_until_readable(
     """Ask a judge until its reply can be read, `ATTEMPTS` times at most.
 
     Args:
-        asks: The session or the journal.
+        ask: Sends a question, or recalls its reply.
         question: Words attempt n, given the objection to the reply before it.
         read: Reads a reply, or raises UnreadableError.
         first: Number of the first attempt; a later round goes on where the one before it ended.
@@ -155,7 +143,7 @@ async def ask_until_readable(
     objection: str | None = None
     reason = "not asked"
     for attempt in range(first, first + ATTEMPTS):
-        answer = await asks.ask(question(attempt, objection))
+        answer = await ask(question(attempt, objection))
         replies.append(JudgeReply(answer.text, answer.error))
         try:
             return Verdict(read(answer), None, tuple(replies))
