@@ -139,6 +139,15 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             " --model openai:gpt-4o --images VG --run run --max-cost 5 --out vg.json",
         ),
     ),
+    "bench dlc": (
+        "pix2cap.cli.bench_dlc:dlc",
+        "DLC-Bench: descriptions of regions, checked by a judge.",
+        (
+            "pix2cap bench dlc qa.json --predictions descriptions.json --judge openai:gpt-4o --max-cost 5"
+            " --out dlc",
+            "pix2cap bench dlc --replay judgements.json --format json",
+        ),
+    ),
     "weights inspect": (
         "pix2cap.cli.weights_inspect:inspect",
         "Tell what a file of weights is and what it lacks.",

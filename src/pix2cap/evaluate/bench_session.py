@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -252,6 +252,21 @@ def spent_usd(step: Step, out: Path) -> float | None:
         return 0.0 if step.model.price is not None else None
     with contextlib.closing(Journal(path, writable=False)) as journal, told_of_damage(path):
         return spent_so_far(journal, {step.config.settings.model: step.model.price})
+
+
+def left_for(options: BenchOptions, steps: Mapping[str, Step], name: str, out: Path) -> BenchOptions:
+    """The options of one step: with what the other steps have left of the budget."""
+    if options.max_cost_usd is None:
+        return options
+    other = sum(spent_usd(step, out) or 0.0 for key, step in steps.items() if key != name)
+    return replace(options, max_cost_usd=max(0.0, options.max_cost_usd - other))
+
+
+def who_gets_what(step: Step, what: str) -> str:
+    """What a person is told before anything is sent."""
+    model = step.model.model
+    where = "this machine" if model.host is None else model.host
+    return f"{where} gets {what}, for {model_label(model.name)}"
 
 
 def require_prices(steps: Iterable[Step], options: BenchOptions) -> None:

@@ -14,17 +14,20 @@ from pix2cap.annotate.job import model_label
 from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.errors import InputError, UsageError
 from pix2cap.evaluate.bench_files import read_texts, told_ids
+from pix2cap.evaluate.bench_models import EXACT
 from pix2cap.evaluate.bench_session import (
     ANSWERS,
     GRADES,
     BenchOptions,
     Step,
     StepWork,
+    left_for,
     read_answer,
     require_out,
     require_prices,
     run_step,
     spent_usd,
+    who_gets_what,
 )
 from pix2cap.evaluate.judge import UnreadableError, Verdict, exact_grade, read_grade, rubric_hash
 from pix2cap.evaluate.result_files import write_json
@@ -44,7 +47,6 @@ from pix2cap.evaluate.vipbench_questions import ItemView, grade_question, words_
 from pix2cap.evaluate.vipbench_result import Status, ViPBenchItemResult, ViPBenchResult
 from pix2cap.vlm.model import Sampling
 
-EXACT = "exact"
 PAPER_RUNS = 5
 
 
@@ -228,7 +230,7 @@ def _answer(
 ) -> None:
     step = steps[ANSWERS]
     if not options.rescore:
-        options.tell(_who_gets_what(step, f"the pictures of {len(views)} questions"))
+        options.tell(who_gets_what(step, f"the pictures of {len(views)} questions"))
 
     async def work(shared: StepWork) -> None:
         async def one(item_id: str, view: ItemView) -> None:
@@ -240,7 +242,7 @@ def _answer(
 
         await shared.all([one(item_id, view) for item_id, view in views.items()], len(views))
 
-    run_step(step, out, _within(options, steps, ANSWERS, out), work)
+    run_step(step, out, left_for(options, steps, ANSWERS, out), work)
 
 
 def _grade(
@@ -257,7 +259,7 @@ def _grade(
         return
     step = steps[GRADES]
     if not options.rescore:
-        options.tell(_who_gets_what(step, f"{len(due)} answers to grade, {job.run_count} times each"))
+        options.tell(who_gets_what(step, f"{len(due)} answers to grade, {job.run_count} times each"))
 
     async def work(shared: StepWork) -> None:
         async def one(item: ViPBenchItem, run: int) -> None:
@@ -271,27 +273,13 @@ def _grade(
         asked = [one(item, run) for run in range(job.run_count) for item in due]
         await shared.all(asked, len(asked))
 
-    run_step(step, out, _within(options, steps, GRADES, out), work)
+    run_step(step, out, left_for(options, steps, GRADES, out), work)
     for item_id, verdicts in state.verdicts.items():
         runs = range(job.run_count)
         state.grades[item_id] = [verdicts[run].value if run in verdicts else None for run in runs]
         bad = [f"run {run + 1}: {v.reason}" for run, v in sorted(verdicts.items()) if v.value is None]
         if bad:
             state.failed[item_id] = f"no grade: {'; '.join(bad)}"
-
-
-def _within(options: BenchOptions, steps: Mapping[str, Step], name: str, out: Path) -> BenchOptions:
-    """The options with what the other step has left of the budget."""
-    if options.max_cost_usd is None:
-        return options
-    other = sum(spent_usd(step, out) or 0.0 for key, step in steps.items() if key != name)
-    return dataclasses.replace(options, max_cost_usd=max(0.0, options.max_cost_usd - other))
-
-
-def _who_gets_what(step: Step, what: str) -> str:
-    model = step.model.model
-    where = "this machine" if model.host is None else model.host
-    return f"{where} gets {what}, for {model_label(model.name)}"
 
 
 def _result(
