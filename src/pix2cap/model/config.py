@@ -247,6 +247,7 @@ _TINY: Final = ModelConfig(
     caption_memory="rich",
     caption_targets="hungarian",
     class_source="mask",
+    class_weight=4.0,
     caption_text_tokens=128,
     caption_text_drop=0,
     test_short_side=256,
