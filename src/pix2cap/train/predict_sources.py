@@ -23,6 +23,7 @@ PICTURE_SUFFIXES = frozenset(
 _LONGEST_ID = 18
 """Digits: a longer number is a name, and no id that fits into 64 bits."""
 
+_NAMED = 5
 _MAGIC = re.compile(r"[*?\[]")
 
 IdSource = Literal["image_json", "file_name", "numbered"]
@@ -156,10 +157,13 @@ def _nothing_in(word: Path, found: Sequence[Path]) -> str:
             f"{word}: expected pictures that match, got none; `**` in a quoted glob stands for folders below"
         )
     files = sum(path.is_file() for path in word.iterdir())
-    folders = sum(path.is_dir() for path in word.iterdir())
+    folders = sorted(path.name for path in word.iterdir() if path.is_dir())
     got = f"{files} other file{'' if files == 1 else 's'}" if files else "an empty folder"
-    below = f"; `pix2cap predict '{word}/**/*.jpg'` takes those in its {folders} folders" if folders else ""
-    return f"{word}: expected pictures (.jpg, .png, .webp, ...), got {got}{below or '; name another folder'}"
+    advice = "name another folder"
+    if folders:
+        more = ", ..." if len(folders) > _NAMED else ""
+        advice = f"name one of its folders ({', '.join(folders[:_NAMED])}{more}) or '{word}/**/*.jpg'"
+    return f"{word}: expected pictures (.jpg, .png, .webp, ...), got {got}; {advice}"
 
 
 def _common_folder(folders: Iterable[Path]) -> Path:
