@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,15 @@ import pytest
 
 from pix2cap.errors import InputError, UsageError
 from pix2cap.model.config import ModelConfig, preset
+from pix2cap.train.settings import (
+    LOSS_FIELDS,
+    DataSettings,
+    EvalSettings,
+    LogSettings,
+    ModelSettings,
+    OptimSettings,
+    ScheduleSettings,
+)
 from pix2cap.train.settings_file import configure_model, parse_settings, read_settings
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -75,6 +86,20 @@ def test_a_wrong_key_or_value_is_named(document: dict[str, Any], words: list[str
     assert told.startswith("run.toml: ")
     for word in words:
         assert word in told
+
+
+@pytest.mark.parametrize(
+    "kind", [DataSettings, ModelSettings, OptimSettings, ScheduleSettings, LogSettings, EvalSettings]
+)
+def test_every_key_is_documented(kind: type[Any]) -> None:
+    table = kind.__name__.removesuffix("Settings").lower()
+    text = (CONFIGS.parent / "docs" / "training.md").read_text("utf-8")
+    described = text.partition(f"| [{table}]")[2].partition("\n\n")[0]
+    names = {f.name for f in dataclasses.fields(kind)} - {"overrides"}
+    assert set(re.findall(r"^\| (.*?) \|", described, re.M)), table
+    columns = " ".join(re.findall(r"^\| (.*?) \|", described, re.M))
+    assert names <= set(re.findall(r"`(\w+)`", columns))
+    assert set(LOSS_FIELDS) <= set(re.findall(r"`(\w+)`", text.partition("| [loss]")[2]))
 
 
 def test_all_faults_are_told_at_once() -> None:

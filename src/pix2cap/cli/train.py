@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,6 +41,8 @@ def train(
         summary = run(
             settings, out, device=device, on_start=say, on_progress=on_progress, handle_signals=True
         )
+    if os.environ.get("RANK", "0") != "0":
+        return 0  # One of several processes: the first tells.
     print_record(summary.to_json(), format=format, title="Training")
     weights = summary.best or summary.weights
     say(f"next: {program()} predict PICTURES --weights {shlex.quote(str(weights))} --out PREDICTIONS")
