@@ -148,6 +148,14 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap bench dlc --replay judgements.json --format json",
         ),
     ),
+    "bench compare": (
+        "pix2cap.cli.bench_compare:compare",
+        "Before and after: compare two results.",
+        (
+            "pix2cap bench compare before.json after.json",
+            "pix2cap bench compare before.json after.json --images VG --out compare.html",
+        ),
+    ),
     "weights inspect": (
         "pix2cap.cli.weights_inspect:inspect",
         "Tell what a file of weights is and what it lacks.",

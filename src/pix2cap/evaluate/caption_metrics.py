@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,12 @@ def caption_metrics(
     return found
 
 
+@cache
+def _meteor() -> Meteor:
+    """One for all: it remembers pairs, and two results have many in common."""
+    return Meteor(MeteorData.load())
+
+
 class _Corpora:
     """Counts behind BLEU and METEOR, made when the first of them is wanted."""
 
@@ -98,7 +105,7 @@ class _Corpora:
         if name in BLEU_NAMES:
             return self._of_bleu(BLEU_NAMES.index(name)), ""
         try:
-            scorer = Meteor(MeteorData.load()) if name == "meteor" else MeteorLite()
+            scorer = _meteor() if name == "meteor" else MeteorLite()
         except MetricUnavailable as error:
             return None, str(error)
         return self._of_meteor(scorer), ""

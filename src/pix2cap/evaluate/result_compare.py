@@ -7,6 +7,7 @@ Tibshirani, An Introduction to the Bootstrap, 1993, chapter 8).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -110,6 +111,31 @@ def _obstacle(first: PanopticCaptioningResult, second: PanopticCaptioningResult)
     if truths[0].keys() != truths[1].keys():
         return "the results are of different images"
     return None if truths[0] == truths[1] else "the results are of different ground truths"
+
+
+class ResampledScores:
+    """What scores of a result are on resamples of its images.
+
+    Args:
+        result: With `per_image`.
+        image_ids: Of all its images, in the order of the resamples' columns.
+
+    Attributes:
+        paths: Of the scores that counts by image and pairs determine.
+    """
+
+    def __init__(self, result: PanopticCaptioningResult, image_ids: Sequence[int]) -> None:
+        self._sums = _Sums.of(result, image_ids)
+        self._known: dict[bytes, dict[str, Floats]] = {}
+        self.paths = frozenset(self(np.ones((1, len(image_ids)))))
+
+    def __call__(self, weights: Floats) -> Mapping[str, Floats]:
+        """Path to `(S,)` scores of `(S, N)` weights; the same weights are worked out once."""
+        key = hashlib.sha256(weights.tobytes()).digest()
+        if key not in self._known:
+            parts = [self._sums.scores(weights[at : at + _BATCH]) for at in range(0, len(weights), _BATCH)]
+            self._known[key] = {path: np.concatenate([part[path] for part in parts]) for path in parts[0]}
+        return self._known[key]
 
 
 @dataclass(frozen=True)

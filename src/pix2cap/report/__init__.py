@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 from pix2cap.report.item import ReportItem
 
 if TYPE_CHECKING:
+    from pix2cap.report.compare import report_comparison
     from pix2cap.report.dataset import report_dataset
     from pix2cap.report.page import write_report
     from pix2cap.report.scores import report_scores
 
-__all__ = ["ReportItem", "report_dataset", "report_scores", "write_report"]
+__all__ = ["ReportItem", "report_comparison", "report_dataset", "report_scores", "write_report"]
 
-_HOMES = {"report_dataset": "dataset", "report_scores": "scores", "write_report": "page"}
+_HOMES = {
+    "report_comparison": "compare",
+    "report_dataset": "dataset",
+    "report_scores": "scores",
+    "write_report": "page",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -61,7 +61,7 @@ class SegmentPictures:
         if images is not None and not images.is_dir():
             raise InputError(f"{images}: expected a folder of pictures, found none")
         self._source = None if gt is None else open_source(gt, masks=gt_masks, images=images)
-        self._by_id = _files_by_id(images) if gt is None and images is not None else {}
+        self._by_id = files_by_id(images) if gt is None and images is not None else {}
         self.refused: dict[int, str] = {}
         # Examples come sorted by score, not by image: a few decoded images are kept.
         self._load = lru_cache(maxsize=8)(self._decode)
@@ -98,14 +98,14 @@ class SegmentPictures:
         """
         rgb, panoptic = self._load(image_id)
         if panoptic is None or segment_id not in panoptic.by_id:
-            return None if rgb is None else _whole(rgb)
+            return None if rgb is None else whole_picture(rgb)
         width, height = panoptic.size_wh
         if rgb is None:
             rgb = np.full((height, width, 3), _GREY, np.uint8)
         x0, y0, x1, y1 = around(panoptic.by_id[segment_id].box_xyxy, (width, height))
         part = panoptic.id_map[y0:y1, x0:x1] == segment_id
-        shown, (w, h) = _scaled(rgb[y0:y1, x0:x1])
-        return Crop(w, h, _jpeg(shown), outline(part, (w, h)))
+        shown, (w, h) = scaled(rgb[y0:y1, x0:x1])
+        return Crop(w, h, jpeg_base64(shown), outline(part, (w, h)))
 
     def _decode(self, image_id: int) -> tuple[NDArray[np.uint8] | None, PanopticMap | None]:
         try:
@@ -125,7 +125,7 @@ class SegmentPictures:
             return None, panoptic
 
 
-def _files_by_id(folder: Path) -> Mapping[int, Path]:
+def files_by_id(folder: Path) -> Mapping[int, Path]:
     """Pictures whose name ends in a number (`139.jpg`, `COCO_val2014_000000000139.jpg`)."""
     found: dict[int, Path] = {}
     for path in sorted(folder.rglob("*")):
@@ -177,12 +177,13 @@ def outline(mask: NDArray[np.bool_], size_wh: tuple[int, int]) -> str:
     return "".join(parts)
 
 
-def _whole(rgb: NDArray[np.uint8]) -> Crop:
-    shown, (width, height) = _scaled(rgb)
-    return Crop(width, height, _jpeg(shown), "")
+def whole_picture(rgb: NDArray[np.uint8]) -> Crop:
+    """A picture as it is, without an outline."""
+    shown, (width, height) = scaled(rgb)
+    return Crop(width, height, jpeg_base64(shown), "")
 
 
-def _scaled(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def scaled(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
     """Fit into the frame; small parts are enlarged so that their outline is smooth."""
     height, width = rgb.shape[:2]
     scale = min(_SIZE_WH[0] / width, _SIZE_WH[1] / height)
@@ -191,6 +192,7 @@ def _scaled(rgb: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]
     return np.asarray(cv2.resize(rgb, size_wh, interpolation=way), np.uint8), size_wh
 
 
-def _jpeg(rgb: NDArray[np.uint8]) -> str:
+def jpeg_base64(rgb: NDArray[np.uint8]) -> str:
+    """Encoded for a data URL."""
     data = simplejpeg.encode_jpeg(np.ascontiguousarray(rgb), quality=_QUALITY, colorspace="RGB")
     return base64.b64encode(data).decode("ascii")
