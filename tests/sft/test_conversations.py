@@ -120,6 +120,14 @@ def test_captions_that_stand_twice_cannot_be_located() -> None:
     assert {turn.style for c in turns.conversations for turn in c.turns} == {"describe"}
 
 
+def test_among_one_mark_there_is_nothing_to_find() -> None:
+    marks = TalkOptions(notation=Notation("mark"), styles=("locate",), per_picture=1)
+    told = talk_about(striped_item(["One.", "Two."]), CLASS_NAMES, marks)
+    assert told.conversations == () and told.skipped == Counter(only_mark_in_picture=3)
+    boxes = talk_about(striped_item(["One."]), CLASS_NAMES, replace(marks, notation=Notation("box")))
+    assert len(boxes.conversations) == 2
+
+
 def test_names_are_nouns() -> None:
     options = replace(BOXES, styles=("name",), rows="segment")
     told = talk_about(striped_item(["One.", "Two."]), CLASS_NAMES, options)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from cyclopts import Parameter
 
@@ -90,11 +90,15 @@ def export(
     with _progress() as advance:
         exported = export_conversations(dataset, out, options, on_progress=advance)
     print_record(exported.to_json(), format=format, title=f"Export {out}")
-    for entry in exported.refused[:_MOST_REFUSED]:
-        say(f"left out: image {entry['image_id']} ({entry['file_name']}): {entry['reason']}")
-    if len(exported.refused) > _MOST_REFUSED:
-        say(f"left out: {len(exported.refused) - _MOST_REFUSED} more images, all in {out / 'manifest.json'}")
+    _tell(exported.refused, out)
     return 1 if exported.refused else 0
+
+
+def _tell(refused: Sequence[Mapping[str, Any]], out: Path) -> None:
+    for entry in refused[:_MOST_REFUSED]:
+        say(f"left out: image {entry['image_id']} ({entry['file_name']}): {entry['reason']}")
+    if len(refused) > _MOST_REFUSED:
+        say(f"left out: {len(refused) - _MOST_REFUSED} more images, all in {out / 'manifest.json'}")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ Rows = Literal["segment", "picture", "both"]
 RESERVED_WORDS: Final = "reserved_words"
 NO_EXTENT: Final = "box_without_extent"
 NOT_UNIQUE: Final = "caption_not_unique"
+ONLY_MARK: Final = "only_mark_in_picture"
 BEYOND_PICTURE: Final = "beyond_picture_rows"
 
 
@@ -114,10 +115,8 @@ def talk_about(item: CaptionedImage, class_names: Mapping[int, str], options: Ta
     groups = _groups(item, texts, class_names, options)
     if options.rows == "picture" and len(groups) > 1:
         dropped[BEYOND_PICTURE] += sum(len(group) for group in groups[1:])
-    repeated = Counter(_same(text) for text in texts.values())
-    unique = {i for i, text in texts.items() if repeated[_same(text)] == 1}
     skipped: Counter[str] = Counter()
-    speaker = _Speaker(item.image, texts, unique, options, skipped)
+    speaker = _Speaker(item.image, texts, _unlocatable(groups, texts, options.notation), options, skipped)
     conversations: list[Conversation] = []
     if options.rows != "picture":
         for number, group in enumerate(groups):
@@ -127,6 +126,17 @@ def talk_about(item: CaptionedImage, class_names: Mapping[int, str], options: Ta
         if turns:
             conversations.append(Conversation(str(item.image.image_id), item.image, "picture", 0, turns))
     return PictureTalk(groups, tuple(conversations), dropped, skipped)
+
+
+def _unlocatable(
+    groups: Sequence[Sequence[Region]], texts: Mapping[int, str], notation: Notation
+) -> dict[int, str]:
+    """Segments that a caption does not lead to, by the reason; among one mark there is nothing to find."""
+    repeated = Counter(_same(text) for text in texts.values())
+    found = {i: NOT_UNIQUE for i, text in texts.items() if repeated[_same(text)] > 1}
+    if notation.kind == "mark":
+        found |= {group[0].segment_id: ONLY_MARK for group in groups if len(group) == 1}
+    return found
 
 
 def _same(text: str) -> str:
@@ -179,7 +189,7 @@ class _Speaker:
 
     image: ImageRef
     texts: Mapping[int, str]
-    unique: set[int]
+    unlocatable: Mapping[int, str]
     options: TalkOptions
     skipped: Counter[str]
 
@@ -187,8 +197,8 @@ class _Speaker:
         """One conversation a style."""
         styles, found = self.options.styles, []
         for style in styles:
-            if style == "locate" and region.segment_id not in self.unique:
-                self.skipped[NOT_UNIQUE] += 1
+            if style == "locate" and region.segment_id in self.unlocatable:
+                self.skipped[self.unlocatable[region.segment_id]] += 1
                 continue
             name = f"{self.image.image_id}-{region.segment_id}" + (f"-{style}" if len(styles) > 1 else "")
             turn = self._turn(region, style, self._draw(region, style))
@@ -197,9 +207,10 @@ class _Speaker:
 
     def turn_of_picture(self, region: Region) -> Turn | None:
         """A turn in one of the styles that can be asked; None where there is none."""
-        styles = [s for s in self.options.styles if s != "locate" or region.segment_id in self.unique]
-        if not styles:
-            self.skipped[NOT_UNIQUE] += 1
+        why = self.unlocatable.get(region.segment_id)
+        styles = [style for style in self.options.styles if style != "locate" or why is None]
+        if not styles and why is not None:
+            self.skipped[why] += 1
             return None
         draw = self._draw(region, "picture")
         return self._turn(region, styles[draw.randrange(len(styles))], draw)
