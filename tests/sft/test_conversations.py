@@ -80,7 +80,8 @@ def test_a_picture_row_has_at_most_so_many_turns_and_the_rest_is_counted_where_i
     few = replace(BOXES, per_picture=3)
     told = talk_about(striped_item(TEXTS), CLASS_NAMES, few)
     assert [len(group) for group in told.groups] == [3, 3, 1]
-    assert [[region.number for region in group] for group in told.groups] == [[1, 2, 3], [1, 2, 3], [1]]
+    numbers = [sorted(region.number for region in group) for group in told.groups]
+    assert numbers == [[1, 2, 3], [1, 2, 3], [1]]
     (picture,) = [c for c in told.conversations if c.kind == "picture"]
     assert [turn.region for turn in picture.turns] == list(told.groups[0])
     assert not told.dropped
@@ -118,6 +119,17 @@ def test_captions_that_stand_twice_cannot_be_located() -> None:
     assert told.skipped == Counter(caption_not_unique=2)
     turns = talk_about(striped_item(["Same.", "Same."]), CLASS_NAMES, replace(options, rows="picture"))
     assert {turn.style for c in turns.conversations for turn in c.turns} == {"describe"}
+
+
+def test_the_number_of_a_turn_does_not_tell_the_number_of_its_mark() -> None:
+    marks = TalkOptions(notation=Notation("mark"), styles=("locate",), rows="picture")
+    answers = []
+    for image_id in range(40):
+        item = striped_item([f"Stripe {n}." for n in range(10)], image_id=image_id)
+        (picture,) = talk_about(item, CLASS_NAMES, marks).conversations
+        answers += [(turn, int(answer.answer)) for turn, answer in enumerate(picture.turns, start=1)]
+    told = sum(turn == number for turn, number in answers)
+    assert 20 <= told <= 60, "one in ten of 400 by chance"
 
 
 def test_among_one_mark_there_is_nothing_to_find() -> None:

@@ -172,9 +172,12 @@ def _groups(
     Random(f"{options.seed}:{item.image.image_id}").shuffle(order)
     groups = []
     for first in range(0, len(order), options.per_picture):
+        chosen = order[first : first + options.per_picture]
         group = []
-        for number, segment_id in enumerate(order[first : first + options.per_picture], start=1):
+        for segment_id in chosen:
             segment = item.panoptic.by_id[segment_id]
+            # Numbered in another order than that of the turns, which would tell the number otherwise.
+            number = 1 + sorted(chosen).index(segment_id)
             region = _region(segment, class_names[segment.category_id], number)
             if options.with_rle:
                 region = replace(region, rle=mask_to_rle(item.panoptic.mask(segment_id)))

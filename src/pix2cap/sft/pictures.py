@@ -57,7 +57,8 @@ class PictureShelf:
         suffix = ".png" if is_lossless else ".jpg"
         names = []
         for number, group in enumerate(groups, start=1):
-            drawn = draw_marks(picture.rgb, panoptic, [region.segment_id for region in group]).rgb
+            segment_ids = [region.segment_id for region in sorted(group, key=lambda one: one.number)]
+            drawn = draw_marks(picture.rgb, panoptic, segment_ids).rgb
             data = encode_png(drawn) if is_lossless else encode_jpeg(drawn, _QUALITY)
             names.append(self._keep(f"{image.image_id}-marks{number}{suffix}", data))
         return names
