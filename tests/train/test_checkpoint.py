@@ -150,7 +150,7 @@ def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> Non
         assert writer.stdout.readline() == b"ready\n"
         while not list_checkpoints(tmp_path):
             time.sleep(0.001)
-        for _ in range(20):
+        for _ in range(10):
             # Stopped in the middle of whatever it does, the folder must be as good as after a kill.
             writer.send_signal(signal.SIGSTOP)
             read = latest_checkpoint(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -45,7 +47,7 @@ def test_after_warm_up_the_rate_never_rises(total: int, warmup: int, kind: str, 
     factors = [rate_factor(settings, step, total) for step in range(total)]
     assert all(0 <= factor <= 1 + 1e-12 for factor in factors)
     after = factors[warmup:]
-    assert all(later <= earlier + 1e-12 for earlier, later in zip(after, after[1:], strict=False))
+    assert all(later <= earlier + 1e-12 for earlier, later in pairwise(after))
 
 
 def test_rates_are_those_of_the_groups_times_the_factor() -> None:

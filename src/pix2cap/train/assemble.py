@@ -81,9 +81,7 @@ class CaptionerTask:
         """Weighted losses of a batch."""
         return self.model.losses(batch, self._sentences.embed(self.model, step))
 
-    def batches(
-        self, first_step: int, *, rank: int, devices: int
-    ) -> Generator[Sequence[Batch], None, None]:
+    def batches(self, first_step: int, *, rank: int, devices: int) -> Generator[Sequence[Batch], None, None]:
         """For each step from `first_step` on, the batches of its passes on this device.
 
         Raises:
