@@ -57,7 +57,10 @@ def test_the_describer_can_be_benched(call: Call, tmp_path: Path) -> None:
     )
     assert done.code == 0
     assert done.json["model"] == "describe"
-    assert all(item["description"] for item in done.json["items"])
+    said = [item["description"] for item in done.json["items"]]
+    assert all(text.endswith(".") and "{" not in text for text in said)
+    assert "red" in said[0]
+    assert "blue" in said[1]
 
 
 @pytest.mark.parametrize(

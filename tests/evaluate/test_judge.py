@@ -40,6 +40,7 @@ def reply(text: str | None, **known: str) -> Answer:
         ("Grade: **0.2**", 0.2),
         ("The grade is 0.9", 0.9),
         ("`0.4`", 0.4),
+        ("<think>1.0? No: a part is missing.</think>\n\n0.6", 0.6),
     ],
 )
 def test_a_grade_is_read(text: str, grade: float) -> None:
@@ -64,7 +65,7 @@ def test_a_grade_is_read(text: str, grade: float) -> None:
             "nan",
             "inf",
         ),
-        *("1e-1", "0.5 0.6", "0.5\n0.6", "half", "0.5 because", "1*0", "00", "none", "0.1234567"),
+        *("<think>0.5", "1e-1", "0.5 0.6", "0.5\n0.6", "half", "0.5 because", "1*0", "00", "none", "0.1234567"),
     ],
 )
 def test_what_is_no_grade_is_not_guessed_at(text: str) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import orjson
+
 from pix2cap.annotate.asker import PricedModel, StoppedError
 from pix2cap.annotate.bounds import require_range
 from pix2cap.annotate.budget import spent_so_far
@@ -19,7 +21,7 @@ from pix2cap.annotate.ladder import Answer
 from pix2cap.annotate.settings import AnnotateSettings, RunConfig, SourcePaths
 from pix2cap.errors import UsageError
 from pix2cap.evaluate.asking import AskOptions, AskSession, Question, gather_until_stopped, run_asking
-from pix2cap.evaluate.judge import ATTEMPTS, UnreadableError, Verdict, ask_until_readable
+from pix2cap.evaluate.judge import ATTEMPTS, UnreadableError, Verdict, ask_until_readable, without_thoughts
 from pix2cap.vlm.model import Sampling
 
 ANSWERS = "answers"
@@ -286,12 +288,20 @@ def require_prices(steps: Iterable[Step], options: BenchOptions) -> None:
 def read_answer(answer: Answer) -> str:
     """What an answerer said; "" for nothing or a refusal.
 
+    A model of ours that captions rows (`describe`) answers with their captions.
+
     Raises:
         UnreadableError: The request failed.
     """
     if answer.text is None:
         raise UnreadableError(answer.error or "no reply")
-    return "" if answer.finish_reason == "refusal" else answer.text.strip()
+    if answer.finish_reason == "refusal":
+        return ""
+    text = without_thoughts(answer.text)
+    if text.startswith('{"captions":'):
+        with contextlib.suppress(orjson.JSONDecodeError, KeyError, TypeError):
+            return " ".join(str(entry["caption"]) for entry in orjson.loads(text)["captions"]).strip()
+    return text
 
 
 def require_out(out: Path | None, *, needed: bool) -> Path:

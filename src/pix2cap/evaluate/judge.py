@@ -25,6 +25,7 @@ _GRADE = re.compile(
     r"(?:(?:the )?(?:grade|score)\W{0,3}(?:is|[:=]) *\**)? *(0|1|[01]?\.\d{1,6})\.?", re.IGNORECASE
 )
 _DECORATION = " \t\r\n*`'\"_"
+_THOUGHTS = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _WORD = re.compile(r"(?<![\w.])-\d(?:[\w.,/%-]*\w)?|\w[\w.,/'%-]*\w|[\w%]")
 _ARTICLES = frozenset({"a", "an", "the"})
 
@@ -106,7 +107,7 @@ def read_grade(answer: Answer) -> float:
 
 
 def told_text(answer: Answer) -> str:
-    """The text of a reply.
+    """The text of a reply, without thoughts that a model tells before it.
 
     Raises:
         UnreadableError: There is none: the request failed, or it was refused or cut before it began.
@@ -115,10 +116,21 @@ def told_text(answer: Answer) -> str:
         raise UnreadableError(answer.error or "no reply")
     if answer.finish_reason == "refusal":
         raise UnreadableError(f"the endpoint refused: {_short(answer.text)}")
-    if not answer.text.strip():
+    text = without_thoughts(answer.text)
+    if not text:
         cut = ", cut by the token limit" if answer.finish_reason == "length" else ""
         raise UnreadableError(f"expected an answer, got an empty reply{cut}")
-    return answer.text
+    return text
+
+
+def without_thoughts(text: str) -> str:
+    """What a model says after thinking aloud; "" where it was cut while it still thought.
+
+    Example:
+        >>> without_thoughts("<think>7 or 8?</think> 0.8"), without_thoughts("<think>7 or")
+        ('0.8', '')
+    """
+    return _THOUGHTS.sub("", text, count=1).strip()
 
 
 async def ask_until_readable(
