@@ -41,6 +41,12 @@ def facts_of(made: Provenance | None) -> tuple[tuple[str, str], ...]:
     return (*files, *told, ("software", versions))
 
 
+def argument_of(made: Provenance | None, name: str) -> str:
+    """One argument of what made a result; "not recorded" where it is not there."""
+    value = None if made is None else made.arguments.get(name)
+    return "not recorded" if value is None else str(value)
+
+
 def digest_of(value: object) -> str:
     """A short hash of JSON types."""
     return hashlib.sha256(orjson.dumps(value)).hexdigest()[:16]

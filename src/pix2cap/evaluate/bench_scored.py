@@ -10,7 +10,7 @@ import numpy as np
 
 from pix2cap.errors import InputError
 from pix2cap.evaluate.bench_facts import digest_of, facts_of, files_of
-from pix2cap.evaluate.bench_scored_items import read_vipbench
+from pix2cap.evaluate.bench_scored_items import read_dlc, read_vipbench
 from pix2cap.evaluate.caption_metrics import caption_metrics
 from pix2cap.evaluate.paired import Floats, Item, Metric, Place, Resample, Scored
 from pix2cap.evaluate.region_dense import dense_metrics
@@ -24,7 +24,7 @@ from pix2cap.evaluate.visual_genome import region_metrics
 NAMES = ("result.json", "scores.json", "vg.json", "vipbench.json", "dlc.json")
 """Files of a result folder, the first that is there."""
 
-_COMMAND = "pix2cap bench vg, bench vipbench or score"
+_COMMAND = "pix2cap bench vg, vipbench, dlc or pix2cap score"
 _CAPTION_RANKS = ("meteor", "rouge_l", "cider", "meteor_exact_stem", "spice_sg", "spice")
 
 
@@ -200,4 +200,5 @@ def _on(resampled: ResampledScores, path: str) -> Resample:
 _READERS: dict[str, Callable[[Mapping[str, Any], str], Scored]] = {
     "vg": lambda record, where: of_regions(RegionResult.from_json(record, where=where), where=where),
     "vipbench": read_vipbench,
+    "dlc": read_dlc,
 }

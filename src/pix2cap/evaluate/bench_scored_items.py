@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pix2cap.errors import InputError
-from pix2cap.evaluate.bench_facts import digest_of, facts_of, files_of
+from pix2cap.evaluate.bench_facts import argument_of, digest_of, facts_of, files_of
+from pix2cap.evaluate.dlcbench_result import DLCResult
 from pix2cap.evaluate.paired import Item, Metric, Scored, mean_of
 from pix2cap.evaluate.vipbench_result import ViPBenchItemResult, ViPBenchResult
 
@@ -35,6 +36,7 @@ def of_vipbench(result: ViPBenchResult, *, where: str = "result") -> Scored:
     identity = {
         "prompts": result.prompts,
         "judge": result.judge,
+        "rubric": argument_of(result.provenance, "rubric"),
         "items": str(len(units)),
         **files_of(result.provenance, ("meta", "questions")),
         "questions": digest_of(questions),
@@ -84,3 +86,59 @@ def _metrics(result: ViPBenchResult, units: list[str]) -> dict[str, Metric]:
         some = [item for item, has in graded if has == set(group.capabilities)]
         found[f"only.{group.name}"] = metric(label, group.score, some)
     return found
+
+
+def read_dlc(record: Mapping[str, Any], where: str) -> Scored:
+    """From a parsed JSON.
+
+    Raises:
+        InputError: It is no result of DLC-Bench, or one without its regions.
+    """
+    return of_dlc(DLCResult.from_json(record, where=where), where=where)
+
+
+def of_dlc(result: DLCResult, *, where: str = "result") -> Scored:
+    """DLC-Bench: units and items are regions.
+
+    Raises:
+        InputError: The result was stored without its regions.
+    """
+    if not result.items:
+        raise InputError(f"{where}: expected every region, got a result without")
+    units = sorted(item.region_id for item in result.items)
+    place = {region_id: number for number, region_id in enumerate(units)}
+
+    def metric(label: str, value: float | None, name: str) -> Metric:
+        some = [item for item in result.items if name in item.scores]
+        rows = np.array([place[item.region_id] for item in some], np.int64)
+        scores = np.array([item.scores[name] for item in some])
+        weights = np.array([item.weight for item in some])
+        resample = mean_of(scores, rows, len(units), weights) if some else None
+        return Metric(label, value, resample, "nothing is judged", 1.0, 3, 1.0)
+
+    asked = sorted((i.region_id, [(q.kind, q.question) for q in i.questions]) for i in result.items)
+    identity = {
+        "judge": result.judge,
+        "rubric": argument_of(result.provenance, "rubric"),
+        "regions": str(len(units)),
+        "questions": digest_of(asked),
+    }
+    metrics = {
+        "score": metric("score", result.score, "mean"),
+        "avg_pos": metric("positive", result.avg_pos, "positive"),
+        "avg_neg": metric("negative", result.avg_neg, "negative"),
+    }
+    items = {
+        item.region_id: Item(
+            item.region_id,
+            f"region {item.region_id}",
+            (),
+            item.description,
+            {name: item.scores[name] for name in ("mean", "positive", "negative") if name in item.scores},
+        )
+        for item in result.items
+    }
+    facts = (("described by", result.model), ("judged by", result.judge), *facts_of(result.provenance))
+    return Scored(
+        "dlc", "DLC-Bench", identity, units, metrics, items, ("mean",), facts, result.warnings, "regions"
+    )

@@ -76,8 +76,12 @@ def caption_metrics(
 
 
 @cache
-def _meteor() -> Meteor:
-    """One for all: it remembers pairs, and two results have many in common."""
+def shared_meteor() -> Meteor:
+    """One for all: it remembers pairs, and two results have many in common.
+
+    Raises:
+        MetricUnavailable: Its data is not there.
+    """
     return Meteor(MeteorData.load())
 
 
@@ -105,7 +109,7 @@ class _Corpora:
         if name in BLEU_NAMES:
             return self._of_bleu(BLEU_NAMES.index(name)), ""
         try:
-            scorer = _meteor() if name == "meteor" else MeteorLite()
+            scorer = shared_meteor() if name == "meteor" else MeteorLite()
         except MetricUnavailable as error:
             return None, str(error)
         return self._of_meteor(scorer), ""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pix2cap.errors import InputError, MetricUnavailable
+from pix2cap.evaluate.caption_metrics import shared_meteor
 from pix2cap.evaluate.paired import Floats, Metric, Resample, intervals_of
 from pix2cap.evaluate.region_predictions import Box, BoxFormat, RegionCaption, read_predictions
 from pix2cap.evaluate.region_result import (
@@ -37,8 +38,6 @@ from pix2cap.metrics.dense_caption_map import (
     mean_average_precision,
     threshold_rows,
 )
-from pix2cap.metrics.meteor import Meteor
-from pix2cap.metrics.meteor_data import MeteorData
 from pix2cap.metrics.region_boxes import box_records, group_box, merge_boxes, xywh_to_xyxy
 from pix2cap.text.ptb import ptb_tokens
 
@@ -187,7 +186,7 @@ def _meteor(
     """METEOR of each record against its best reference; 0 where no threshold on IoU lets it through."""
     found = np.zeros(len(ranked))
     try:
-        scorer = Meteor(MeteorData.load())
+        scorer = shared_meteor()
     except MetricUnavailable as error:
         return found, str(error)
     for row in np.flatnonzero(ranked.took & (ranked.iou >= IOU_THRESHOLDS[0])).tolist():

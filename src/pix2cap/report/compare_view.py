@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from pix2cap.evaluate.bench_compare import BenchComparison, ItemChange, MetricChange, shown, signed
 from pix2cap.evaluate.caption_metrics import LABELS
 from pix2cap.evaluate.paired import Item, Scored
+from pix2cap.metrics.bleu import NAMES as BLEU_NAMES
 from pix2cap.report.compare_pictures import ItemPictures
 from pix2cap.report.scores_examples import shared_words
 from pix2cap.report.scores_pictures import Crop
 
 _BINS = 20
 _LEAST_REACH = 1.0
+# BLEU of single captions says little; a card has no room for it.
 _ITEM_LABELS = {
-    **{name: (label, factor, digits) for name, (label, factor, digits, _) in LABELS.items()},
+    **{n: (label, factor, digits) for n, (label, factor, digits, _) in LABELS.items() if n not in BLEU_NAMES},
     "iou": ("IoU", 100.0, 0),
     "grade": ("grade", 1.0, 2),
+    "mean": ("score", 1.0, 2),
+    "positive": ("positive", 1.0, 2),
+    "negative": ("negative", 1.0, 2),
 }
 
 
@@ -182,7 +187,7 @@ def _said(side: int, name: str, item: Item) -> Said:
     scores = []
     for metric, (label, factor, digits) in _ITEM_LABELS.items():
         score = item.scores.get(metric)
-        if score is not None and not metric.startswith("bleu"):
+        if score is not None:
             scores.append((label, f"{score * factor:.{digits}f}"))
     return Said(side, name, text, tuple(scores))
 
