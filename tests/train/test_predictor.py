@@ -89,9 +89,10 @@ def test_half_precision_says_nearly_the_same(weights: Path) -> None:
     (full,) = load_predictor(weights, CPU).predict([picture], [(64, 48)])
     options = PredictOptions(device="cpu", precision="bf16")
     (half,) = load_predictor(weights, options).predict([picture], [(64, 48)])
+    # Random weights say nearly the same of all queries, so that which of them wins may well differ.
     assert half.id_map.shape == full.id_map.shape
-    assert [s.score for s in half.segments] != [s.score for s in full.segments]
-    assert np.mean(half.id_map == full.id_map) > 0.5
+    best = [max(s.score for s in found.segments) for found in (full, half)]
+    assert 0 < abs(best[0] - best[1]) < 0.1 * best[0]
 
 
 def test_class_names_are_embedded_as_training_saw_them(tmp_path: Path) -> None:
