@@ -86,6 +86,12 @@ _FIXED: dict[str, Callable[[Any], bool]] = {
     "MODEL.DECODER.DROPOUT": lambda value: value == 0,
     "MODEL.DECODER.PRE_NORM": lambda value: value is False,
     "MODEL.DECODER.ENFORCE_INPUT_PROJ": lambda value: value is False,
+    "MODEL.TEXT_DECODER.MASK_FUTURE_POSITIONS": lambda value: value is True,
+    "MODEL.TEXT_DECODER.PADDING_IDX": lambda value: value == 0,
+    "MODEL.TEXT_DECODER.DECODER_TYPE": lambda value: value == "bert_en",
+    # How captions are searched is told by the name of the golden tensors.
+    "MODEL.TEXT_DECODER.BEAM_SIZE": lambda value: isinstance(value, int),
+    "MODEL.BACKBONE_DIM": lambda value: isinstance(value, int),
     # The released model ignores it: masks are predicted either way.
     "MODEL.MASK_HEAD_ENABLED": lambda value: isinstance(value, bool),
     # Belongs to the data set, not to the model.
