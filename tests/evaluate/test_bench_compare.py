@@ -161,7 +161,11 @@ def test_the_task_keeps_its_intervals_and_gains_those_of_bleu_and_meteor(golden:
     assert "score of its own" in metric(found, "captions.cider").why
     # `shorter` loses some matches altogether; they are told, not ranked.
     assert len(found.only_before) == len(first.pairs) - len(second.pairs) and not found.only_after
+    lost = second.per_image[-1].image_id
     other = replace(second, per_image=second.per_image[:-1])
+    with pytest.raises(InputError, match=str(lost)):
+        of_task(other)
+    other = replace(other, pairs=tuple(pair for pair in other.pairs if pair.image_id != lost))
     with pytest.raises(InputError, match="images: 60 in before, 59 in after"):
         compare_results(before, of_task(other))
     with pytest.raises(InputError, match="counts by image"):

@@ -112,6 +112,9 @@ def of_task(result: PanopticCaptioningResult, *, where: str = "result") -> Score
             f"{where}: expected pairs and counts by image, got a result without; write it with --out"
         )
     images = sorted(image.image_id for image in result.per_image)
+    uncounted = sorted({pair.image_id for pair in result.pairs} - set(images))
+    if uncounted:
+        raise InputError(f"{where}: expected counts of every image with pairs, got none of {uncounted[:5]}")
     truth = sorted(
         (image.image_id, sorted((c, n.tp + n.fn) for c, n in image.categories.items() if n.tp + n.fn))
         for image in result.per_image
