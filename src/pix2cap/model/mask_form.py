@@ -35,7 +35,8 @@ class MaskForm(nn.Module):
         """`(B, Q, h, w)` mask logits to `(B, Q, dim)`."""
         with torch.no_grad(), torch.autocast(masks.device.type, enabled=False):
             forms = mask_windows((masks.flatten(0, 1) > 0).float(), cells=CELLS)
-        out: Tensor = self.project(self.read(forms.flatten(1).to(self.read[0].weight.dtype)))
+        first = next(self.read.parameters())
+        out: Tensor = self.project(self.read(forms.flatten(1).to(first.dtype)))
         return out.view(*masks.shape[:2], -1)
 
 
