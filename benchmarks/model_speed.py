@@ -4,10 +4,10 @@
         [--device auto] [--steps 10] [--peak-tflops 989] [--json benchmarks/results/NAME.json]
 
 Random pictures with ten random captioned segments each; weights are random, which does not change the
-speed. Each preset is trained whole and with the published parts frozen (backbone, pixel decoder, text encoder, query
-embeddings), and predicts with eight kept segments. The share of the peak is the floating-point work that torch
-counts, over the time it took and the peak that you name; published dense bf16 peaks are 989 TFLOP/s for H100
-and H200 and 312 for A100.
+speed. Each preset is trained whole and with the published parts frozen (backbone, pixel decoder, text
+encoder, query embeddings), and predicts with eight kept segments. The share of the peak is the
+floating-point work that torch counts, over the time it took and the peak that you name; published dense
+bf16 peaks are 989 TFLOP/s for H100 and H200 and 312 for A100.
 """
 
 from __future__ import annotations
