@@ -182,6 +182,22 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap sft export demo/dataset --to messages --split 0.2 --out rows --overwrite",
         ),
     ),
+    "sft train": (
+        "pix2cap.cli.sft_train:train",
+        "Tune a large multimodal model on region captions.",
+        (
+            "pix2cap sft train configs/sft_tiny.toml --out tuned",
+            "pix2cap sft train configs/sft_gpt4roi_7b.toml --out tuned --set data.train=dataset",
+        ),
+    ),
+    "sft caption": (
+        "pix2cap.cli.sft_caption:caption",
+        "Caption every segment with a tuned model.",
+        (
+            "pix2cap sft caption scenes/val --model tuned/model --out predictions",
+            "pix2cap sft caption dataset --model tuned/model --out predictions --precision bf16 --limit 10",
+        ),
+    ),
     "doctor": (
         "pix2cap.cli.doctor:doctor",
         "Show what works on this machine, and how to get the rest.",

@@ -95,8 +95,8 @@ def roi_align(maps: Tensor, boxes: Tensor, image_index: Tensor, *, size: int, sa
     xs = boxes[:, 0:1] + (boxes[:, 2:3] - boxes[:, 0:1]) * steps - 0.5
     ys = boxes[:, 1:2] + (boxes[:, 3:4] - boxes[:, 1:2]) * steps - 0.5
     along_x, along_y = _hat_weights(xs, width), _hat_weights(ys, height)
-    along_x = along_x.unflatten(1, (size, samples)).mean(2).to(maps.dtype)
-    along_y = along_y.unflatten(1, (size, samples)).mean(2).to(maps.dtype)
+    along_x = along_x.reshape(-1, size, samples, width).mean(2).to(maps.dtype)
+    along_y = along_y.reshape(-1, size, samples, height).mean(2).to(maps.dtype)
     # Bilinear sampling is separable: two small matrices a box instead of four gathers a sample.
     return torch.einsum("rjh,rchw,riw->rcji", along_y, maps[image_index], along_x)
 
@@ -160,7 +160,7 @@ class RegionEncoder(nn.Module):
             level(norm(state)) for level, norm, state in zip(self.levels, self.norms, hidden, strict=True)
         ]
         cells = torch.stack(levels).sum(0)
-        maps = cells.transpose(1, 2).unflatten(2, (height, width))
+        maps = cells.transpose(1, 2).reshape(*cells.shape[::2], height, width)
         pooled = self._pool_boxes(maps, regions) if self.config.mode == "box" else self._pool(maps, regions)
         if self.position is not None:
             pooled = pooled + self.position(box_facts(regions.boxes).to(pooled.dtype))[:, :, None]
@@ -187,10 +187,11 @@ class RegionEncoder(nn.Module):
         index = torch.arange(batch, device=maps.device).repeat_interleave(count)
         config = self.config
         cells = roi_align(maps, boxes, index, size=config.roi_size, samples=config.roi_samples)
+        assert self.roi_position is not None
         cells = nn.functional.gelu(cells + self.roi_position).flatten(2)
         scores = torch.einsum("kc,rcn->rkn", self.queries, cells) / config.width**0.5
         pooled = torch.einsum("rkn,rcn->rkc", scores.softmax(-1), cells)
-        return pooled.unflatten(0, (batch, count))
+        return pooled.reshape(batch, count, *pooled.shape[1:])
 
 
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

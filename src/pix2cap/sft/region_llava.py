@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pix2cap.errors import InputError, UsageError
@@ -19,8 +17,6 @@ from pix2cap.sft.region_features import RegionConfig, RegionEncoder, Regions
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-REGIONS_JSON: Final = "regions.json"
-REGIONS_WEIGHTS: Final = "regions.safetensors"
 Part = Literal["vision", "projector", "regions", "language", "lora"]
 PARTS: Final[tuple[Part, ...]] = ("vision", "projector", "regions", "language", "lora")
 
@@ -53,7 +49,8 @@ class LoraSettings:
 class RegionLlava(nn.Module):
     """A LLaVA-like model of transformers with a region module beside its projector.
 
-    The wrapped model is not changed: its own weights load from and save to its own files. What it needs:
+    The wrapped model is not changed: its own weights load from and save to its own files
+    (`region_files`). What it needs:
     a vision tower on square pictures that returns hidden states (CLIP, SigLIP), `multi_modal_projector`,
     and `vision_feature_layer` in its configuration (LLaVA-1.5, ViP-LLaVA and their like).
 
@@ -68,6 +65,9 @@ class RegionLlava(nn.Module):
         InputError: The model lacks what is needed.
     """
 
+    accepts_loss_kwargs = True
+    """Tells HF's Trainer to hand over `num_items_in_batch`."""
+
     def __init__(
         self,
         llava: PreTrainedModel,
@@ -81,6 +81,7 @@ class RegionLlava(nn.Module):
         self.llava = llava
         self.regions = regions
         self.image_token_id, self.region_token_id, self.base = image_token_id, region_token_id, base
+        self.touched: set[str] = set()
         check_llava(self.bare)
 
     @property
@@ -235,6 +236,7 @@ class RegionLlava(nn.Module):
             raise UsageError("stage train: expected a model with a region module, got one without")
         if "lora" in parts and not self.has_adapters:
             raise UsageError("stage train: expected adapters for lora, got a model without")
+        self.touched |= set(parts)
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(part_of(name) in parts)
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
@@ -252,55 +254,21 @@ class RegionLlava(nn.Module):
             target_modules=rf".*language_model.*\.({'|'.join(settings.targets)})",
             task_type="CAUSAL_LM",
         )
-        self.llava = cast("PreTrainedModel", get_peft_model(self.llava, config))
+        with peft_is_behind():
+            self.llava = cast("PreTrainedModel", get_peft_model(self.llava, config))
 
     def merge_adapters(self) -> None:
         """Add the adapters to the weights and forget them."""
         if self.has_adapters:
             self.llava = cast(Any, self.llava).merge_and_unload()
 
-    def save_pretrained(self, folder: Path) -> None:
-        """Write the wrapped model in its own format, or its adapters alone, and the region module beside it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.llava.save_pretrained(folder)
-        record = {
-            "format": "pix2cap-region-llava",
-            "region": None if self.regions is None else self.regions.config.to_json(),
-            "image_token_id": self.image_token_id,
-            "region_token_id": self.region_token_id,
-            "adapters_of": self.base if self.has_adapters else None,
-        }
-        if self.regions is not None:
-            state = {name: value.contiguous().cpu() for name, value in self.regions.state_dict().items()}
-            save_file(state, folder / REGIONS_WEIGHTS, metadata={"format": "pt"})
-        (folder / REGIONS_JSON).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 
-    @classmethod
-    def from_pretrained(cls, folder: Path, *, dtype: torch.dtype | None = None) -> RegionLlava:
-        """A model that `save_pretrained` wrote.
-
-        Raises:
-            InputError: The folder holds none, or its adapters' base is not where it was.
-        """
-        path = folder / REGIONS_JSON
-        try:
-            record = json.loads(path.read_text("utf-8"))
-            base = record["adapters_of"]
-            llava = load_llava(str(folder) if base is None else base, dtype=dtype)
-            if base is not None:
-                from peft import PeftModel
-
-                llava = cast("PreTrainedModel", PeftModel.from_pretrained(llava, folder))
-            ids = {name: int(record[name]) for name in ("image_token_id", "region_token_id")}
-            model = cls(llava, None, base=base or str(folder), **ids)
-            if record["region"] is not None:
-                model.regions = new_encoder(model.bare, RegionConfig.from_json(record["region"]), dtype=dtype)
-                model.regions.load_state_dict(load_file(folder / REGIONS_WEIGHTS))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            raise InputError(
-                f"{path}: expected a model as `pix2cap sft train` writes it, got: {error}"
-            ) from error
-        return model
+@contextmanager
+def peft_is_behind() -> Iterator[None]:
+    """Silence for what peft 0.21 asks of transformers 5.23: a property that is about to be renamed."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
+        yield
 
 
 def part_of(name: str) -> Part:

@@ -8,15 +8,11 @@ from typing import TYPE_CHECKING, Final, cast
 
 import torch
 
+from pix2cap.sft.picture_fit import PictureSettings
 from pix2cap.sft.region_features import RegionConfig
 from pix2cap.sft.region_llava import RegionLlava, new_encoder
-from pix2cap.sft.region_processor import (
-    IMAGE_TOKEN,
-    REGION_TOKEN,
-    ChatFormat,
-    PictureSettings,
-    RegionProcessor,
-)
+from pix2cap.sft.region_processor import IMAGE_TOKEN, ChatFormat, RegionProcessor
+from pix2cap.sft.regions import REGION_TOKEN
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
