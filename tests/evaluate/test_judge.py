@@ -65,7 +65,18 @@ def test_a_grade_is_read(text: str, grade: float) -> None:
             "nan",
             "inf",
         ),
-        *("<think>0.5", "1e-1", "0.5 0.6", "0.5\n0.6", "half", "0.5 because", "1*0", "00", "none", "0.1234567"),
+        *(
+            "<think>0.5",
+            "1e-1",
+            "0.5 0.6",
+            "0.5\n0.6",
+            "half",
+            "0.5 because",
+            "1*0",
+            "00",
+            "none",
+            "0.1234567",
+        ),
     ],
 )
 def test_what_is_no_grade_is_not_guessed_at(text: str) -> None:
