@@ -24,7 +24,7 @@ def _box(height: int, width: int, top: int, left: int, bottom: int, right: int) 
 
 def test_place_is_told_in_shares_of_the_picture_without_padding() -> None:
     masks = _box(40, 80, 10, 20, 30, 30)[None]
-    shapes = measure_shapes(masks, torch.tensor([[0.75, 0.5]]), cells=4)
+    shapes = measure_shapes(masks, torch.tensor([[0.75, 0.5]]))
     # The picture is 30 high and 40 wide.
     assert shapes.boxes[0].tolist() == pytest.approx([25 / 40, 20 / 30, 10 / 40, 20 / 30])
     expected = [25 / 40, 20 / 30, (200 / 1200) ** 0.5, 1 / 3]
@@ -34,7 +34,7 @@ def test_place_is_told_in_shares_of_the_picture_without_padding() -> None:
 
 def test_center_of_mass_is_not_the_center_of_the_box() -> None:
     mask = _box(16, 16, 0, 0, 16, 4) + _box(16, 16, 0, 4, 1, 16)
-    numbers = measure_shapes(mask[None], torch.ones(1, 2), cells=4).numbers[0]
+    numbers = measure_shapes(mask[None], torch.ones(1, 2)).numbers[0]
     x = (64 * 2 + 12 * 10) / 76 / 16
     y = (64 * 8 + 12 * 0.5) / 76 / 16
     assert numbers[:2].tolist() == pytest.approx([0.5, 0.5])
@@ -43,39 +43,12 @@ def test_center_of_mass_is_not_the_center_of_the_box() -> None:
 
 def test_a_thin_mask_has_a_box_although_no_pixel_is_full() -> None:
     mask = _box(8, 8, 2, 1, 3, 7) * 0.25
-    box = measure_shapes(mask[None], torch.ones(1, 2), cells=4).boxes[0]
+    box = measure_shapes(mask[None], torch.ones(1, 2)).boxes[0]
     assert box.tolist() == pytest.approx([0.5, 2.5 / 8, 6 / 8, 1 / 8])
 
 
-def test_form_keeps_the_aspect_and_fills_the_longer_side() -> None:
-    form = measure_shapes(_box(30, 30, 5, 3, 9, 19)[None], torch.ones(1, 2), cells=16).forms[0]
-    expected = torch.zeros(16, 16)
-    expected[6:10] = 1
-    torch.testing.assert_close(form, expected)
-
-
-@pytest.mark.parametrize("factor", [1, 2, 5])
-@pytest.mark.parametrize("shift", [0, 7])
-def test_form_knows_neither_place_nor_size(factor: int, shift: int) -> None:
-    small = torch.zeros(8, 8)
-    small[0], small[:, 2] = 1, 1
-    mask = torch.zeros(60, 60)
-    large = small.repeat_interleave(factor, 0).repeat_interleave(factor, 1)
-    mask[shift : shift + 8 * factor, 2 * shift : 2 * shift + 8 * factor] = large
-    form = measure_shapes(mask[None], torch.ones(1, 2), cells=8).forms[0]
-    torch.testing.assert_close(form, small, atol=1e-4, rtol=0)
-
-
-def test_form_of_a_large_mask_is_a_mean_and_not_a_sample() -> None:
-    torch.manual_seed(0)
-    mask = (torch.rand(64, 64) > 0.5).float()
-    mask[0], mask[-1], mask[:, 0], mask[:, -1] = 1, 1, 1, 1
-    form = measure_shapes(mask[None], torch.ones(1, 2), cells=16).forms[0]
-    torch.testing.assert_close(form, mask.view(16, 4, 16, 4).mean(dim=(1, 3)))
-
-
 def test_an_empty_mask_measures_zero() -> None:
-    shapes = measure_shapes(torch.zeros(1, 9, 9), torch.ones(1, 2), cells=4)
+    shapes = measure_shapes(torch.zeros(1, 9, 9), torch.ones(1, 2))
     assert all((part == 0).all() for part in shapes)
 
 

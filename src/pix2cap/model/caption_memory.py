@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pix2cap.model.config import ModelConfig
+from pix2cap.model.mask_form import CELLS, mask_windows
 from pix2cap.model.segment_shape import (
     NUMBERS,
     colour_moments,
@@ -25,7 +26,6 @@ from pix2cap.model.segment_shape import (
 
 # Octaves of the sine features of a place: wave lengths from twice the picture down to 1/64 of it.
 _OCTAVES = 8
-_FORM_CELLS = 16
 
 
 class MemoryInputs(NamedTuple):
@@ -95,7 +95,7 @@ class RichMemory(nn.Module):
         self.query = nn.Linear(config.hidden_dim, width)
         self.picture = nn.Linear(config.hidden_dim, width)
         self.looks = nn.ModuleList(nn.Sequential(nn.LayerNorm(c), nn.Linear(c, width)) for c in channels)
-        self.form = _mlp(_FORM_CELLS**2, width)
+        self.form = _mlp(CELLS**2, width)
         self.place = _mlp(NUMBERS * (1 + 2 * _OCTAVES), width)
         self.colours = _mlp(12, width)
         self.neighbours = Neighbours(width, math.gcd(width, config.heads))
@@ -114,7 +114,8 @@ class RichMemory(nn.Module):
         slots = Slots.of(inputs.images, len(inputs.global_features))
         with torch.no_grad(), torch.autocast(inputs.masks.device.type, enabled=False):
             masks = inputs.masks.float()
-            shapes = measure_shapes(masks, inputs.extents.float()[inputs.images], cells=_FORM_CELLS)
+            shapes = measure_shapes(masks, inputs.extents.float()[inputs.images])
+            forms = mask_windows(masks, cells=CELLS)
             colours = _colours(masks, inputs.images_rgb, slots)
             sizes = [(m.shape[2], m.shape[3]) for m in inputs.maps]
             weights = {size: slots.table(m.flatten(1)) for size, m in shrink(masks, sizes).items()}
@@ -125,7 +126,7 @@ class RichMemory(nn.Module):
                 look(slots.flat(_mean(weights[size], feature_map)))
                 for look, size, feature_map in zip(self.looks, sizes, inputs.maps, strict=True)
             ),
-            self.form(shapes.forms.flatten(1).to(dtype)),
+            self.form(forms.flatten(1).to(dtype)),
             self.place(_waves(shapes.numbers).to(dtype)),
             self.colours(colours.to(dtype)),
         ]

@@ -187,35 +187,34 @@ class PanopticCaptioner(nn.Module):
         )
         if len(ids) == 0:
             return layer.queries.sum() * 0
-        masks = torch.cat([t.masks[m.segments] for m, t in zip(chosen, targets, strict=True)])
-        memory = self.memory(outputs, layer.queries, [m.queries for m in chosen], masks)
+        memory = self.memory(outputs, layer, [m.queries for m in chosen])
         logits = self.predictor.text_decoder.textual(memory, ids)
         return caption_loss(logits, ids, predicted, smoothing=self.config.label_smoothing)
 
-    def memory(
-        self, outputs: Outputs, queries: Tensor, chosen: Sequence[Tensor], masks: Tensor | None
-    ) -> Tensor:
-        """What the caption decoder sees of each chosen segment.
+    def memory(self, outputs: Outputs, layer: LayerPrediction, chosen: Sequence[Tensor]) -> Tensor:
+        """What the caption decoder sees of each chosen query.
+
+        A rich memory looks through the queries' own masks in training too, not through the true ones: it
+        has to describe what the model found.
 
         Args:
             outputs: Of the batch.
-            queries: `(B, Q, hidden_dim)`, after the decoder's norm.
+            layer: Its queries and masks are meant.
             chosen: For each picture the queries to caption, M in all.
-            masks: `(M, h, w)` over the padded picture; only a rich memory reads them.
 
         Returns:
             `(M, K, object_dim)`; published are two tokens, the query and the coarsest map's highest values.
         """
         counts = torch.tensor([len(c) for c in chosen])
-        images = torch.repeat_interleave(torch.arange(len(chosen)), counts).to(queries.device)
-        picked = queries[images, torch.cat(list(chosen))]
+        images = torch.repeat_interleave(torch.arange(len(chosen)), counts).to(layer.queries.device)
+        numbers = torch.cat(list(chosen))
+        picked = layer.queries[images, numbers]
         global_features = self.predictor.global_feature(outputs.features)
         if self.config.caption_memory == "rich":
-            assert masks is not None
             inputs = MemoryInputs(
                 queries=picked,
                 images=images,
-                masks=_shrink(masks.to(queries.dtype), self.config.patch_size // 2),
+                masks=(layer.masks[images, numbers] > 0).to(picked.dtype),
                 maps=(*outputs.features.multi_scale, outputs.features.mask_features, outputs.maps[0]),
                 images_rgb=outputs.images,
                 extents=outputs.extents,
@@ -264,7 +263,7 @@ class PanopticCaptioner(nn.Module):
         ]
         written: list[tuple[tuple[int, ...], float]] = []
         if captions and any(result.segments for result in results):
-            written = self._write(outputs, last, results, batch.sizes_hw, beam_size, max_tokens)
+            written = self._write(outputs, last, results, beam_size, max_tokens)
         return _predictions(results, written)
 
     def _panoptic(
@@ -292,7 +291,6 @@ class PanopticCaptioner(nn.Module):
         outputs: Outputs,
         last: LayerPrediction,
         results: Sequence[PanopticResult],
-        sizes_hw: Sequence[tuple[int, int]],
         beam_size: int,
         max_tokens: int | None,
     ) -> list[tuple[tuple[int, ...], float]]:
@@ -300,17 +298,9 @@ class PanopticCaptioner(nn.Module):
         chosen = [
             torch.tensor([s.query for s in r.segments], dtype=torch.long, device=device) for r in results
         ]
-        masks = None
-        if self.config.caption_memory == "rich":
-            masks = torch.cat(
-                [
-                    _on_canvas(result, size, outputs.images.shape[-2:])
-                    for result, size in zip(results, sizes_hw, strict=True)
-                ]
-            )
         found = search_captions(
             self.predictor.text_decoder.textual,
-            self.memory(outputs, last.queries, chosen, masks),
+            self.memory(outputs, last, chosen),
             begin_id=self.config.caption_begin_id,
             end_id=self.config.caption_end_id,
             max_tokens=max_tokens or self.config.caption_max_tokens,
@@ -338,22 +328,9 @@ def _widen(rows: Tensor, width: int) -> Tensor:
     return functional.pad(rows, (0, width - rows.shape[1]))
 
 
-def _shrink(masks: Tensor, factor: int) -> Tensor:
-    """Masks averaged over squares of `factor` pixels."""
-    return functional.avg_pool2d(masks[None], factor)[0] if factor > 1 else masks
-
-
 def _scale_gradient(x: Tensor, factor: float) -> Tensor:
     """The same values, `factor` times the gradient."""
     return x if factor == 1 or not x.requires_grad else x * factor + x.detach() * (1 - factor)
-
-
-def _on_canvas(result: PanopticResult, size_hw: tuple[int, int], canvas_hw: Sequence[int]) -> Tensor:
-    """`(S, H, W)` float masks of a result's segments, laid over the padded picture."""
-    ids = functional.interpolate(result.id_map[None, None].float(), size=size_hw, mode="nearest-exact")[0, 0]
-    wanted = torch.tensor([s.id for s in result.segments], device=ids.device, dtype=ids.dtype)
-    masks = (ids == wanted[:, None, None]).float()
-    return functional.pad(masks, (0, canvas_hw[1] - size_hw[1], 0, canvas_hw[0] - size_hw[0]))
 
 
 def _words(row: Sequence[int], end_id: int) -> tuple[int, ...]:

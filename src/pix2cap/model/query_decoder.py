@@ -200,7 +200,8 @@ class QueryDecoder(nn.Module):
         named = objects + self.mask_form(masks[:, :-1]) if self.class_source == "mask" else objects
         tokens = torch.cat((named, pooled), dim=1)
         logits = self.lang_encoder.similarity(tokens @ self.class_embed, class_embeddings)
-        return LayerPrediction(logits, masks, self.bbox_embed(tokens).sigmoid(), normed)
+        told = torch.cat((named, class_query), dim=1)
+        return LayerPrediction(logits, masks, self.bbox_embed(tokens).sigmoid(), told)
 
 
 def _forbidden(queries: int, context: int) -> Tensor:

@@ -31,7 +31,7 @@ class LayerPrediction(NamedTuple):
         logits: `(B, Q, classes + 1)`, the last column "background".
         masks: `(B, Q, h, w)` logits at the mask features' size.
         boxes: `(B, Q, 4)` center x, center y, width, height as fractions of the padded picture.
-        queries: `(B, Q, hidden_dim)` after the decoder's norm.
+        queries: `(B, Q, hidden_dim)` after the decoder's norm, as classifier and caption decoder see them.
     """
 
     logits: Tensor

@@ -1,4 +1,4 @@
-"""What can be measured on masks without learning: box, place, form, colours, means of feature maps."""
+"""What can be measured on masks without learning: box, place, colours, means of feature maps."""
 
 from __future__ import annotations
 
@@ -20,21 +20,18 @@ class SegmentShapes(NamedTuple):
         boxes: `(M, 4)` center x, center y, width, height in shares of the picture without its padding.
         numbers: `(M, 8)`: the box, the center of mass x and y, the square root of the area's share of the
             picture, and the aspect: width / (width + height) in pixels.
-        forms: `(M, cells, cells)`: the mask in the smallest square around its box, 0 to 1.
     """
 
     boxes: Tensor
     numbers: Tensor
-    forms: Tensor
 
 
-def measure_shapes(masks: Tensor, extents: Tensor, *, cells: int) -> SegmentShapes:
+def measure_shapes(masks: Tensor, extents: Tensor) -> SegmentShapes:
     """Measure masks.
 
     Args:
         masks: `(M, h, w)` float, 0 to 1, over the padded picture; pixels are square.
         extents: `(M, 2)`, share of the padded height and width that the picture fills.
-        cells: Height and width of a form.
     """
     height, width = masks.shape[1:]
     # Half the highest value, not half of 1: a thin thing shrunk to a coarse mask has no pixel above 0.5.
@@ -66,11 +63,7 @@ def measure_shapes(masks: Tensor, extents: Tensor, *, cells: int) -> SegmentShap
         ),
         dim=1,
     )
-    side = torch.maximum(right - left, bottom - top)
-    across = _area_weights((left + right - side) / 2, side, width, cells)
-    down = _area_weights((top + bottom - side) / 2, side, height, cells)
-    forms = torch.bmm(torch.bmm(down, masks), across.transpose(1, 2))
-    return SegmentShapes(boxes, torch.cat((boxes, numbers), dim=1), forms)
+    return SegmentShapes(boxes, torch.cat((boxes, numbers), dim=1))
 
 
 def shrink(masks: Tensor, sizes_hw: Collection[tuple[int, int]]) -> dict[tuple[int, int], Tensor]:
@@ -116,12 +109,3 @@ def _span(present: Tensor) -> tuple[Tensor, Tensor]:
     first = torch.where(present, places, present.shape[1]).amin(dim=1)
     end = torch.where(present, places + 1, 0).amax(dim=1)
     return torch.minimum(first, end).float(), end.float()
-
-
-def _area_weights(start: Tensor, length: Tensor, pixels: int, cells: int) -> Tensor:
-    """`(M, cells, pixels)`: the share of each pixel in each of the cells that lie from `start` on."""
-    cell = (length / cells)[:, None, None].clamp(min=1e-6)
-    low = start[:, None, None] + cell * torch.arange(cells, device=start.device)[:, None]
-    pixel = torch.arange(pixels, device=start.device)
-    covered = torch.minimum(low + cell, pixel + 1.0) - torch.maximum(low, pixel.float())
-    return covered.clamp(min=0) / cell
