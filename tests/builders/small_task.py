@@ -87,9 +87,7 @@ class SmallTask:
             losses["size_0"] = losses["size_0"] + (self.model.head.bias.sum() * 0).abs().sqrt()
         return losses
 
-    def batches(
-        self, first_step: int, *, rank: int, devices: int
-    ) -> Generator[Sequence[Rows], None, None]:
+    def batches(self, first_step: int, *, rank: int, devices: int) -> Generator[Sequence[Rows], None, None]:
         each = self._batch // (self._accumulate * devices)
         step = first_step
         while True:

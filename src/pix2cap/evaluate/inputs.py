@@ -229,8 +229,8 @@ def open_inputs(
     json_path = pred / "panoptic.json" if pred.is_dir() else pred
     if pred.is_dir() and not json_path.is_file():
         raise InputError(
-            f"{pred}: expected a folder of predictions with panoptic.json, found none; where `pix2cap predict`"
-            " was stopped, the same command again goes on"
+            f"{pred}: expected a folder of predictions with panoptic.json, found none; where"
+            " `pix2cap predict` was stopped, the same command again goes on"
         )
     masks = pred_masks or masks_beside(json_path)
     guess = read_coco_panoptic(json_path, masks, name=pred.name, truth=truth)
