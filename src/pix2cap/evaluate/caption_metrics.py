@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def shared_meteor() -> Meteor:
 
 
 class _Corpora:
-    """Counts behind BLEU and METEOR, made when the first of them is wanted."""
+    """Counts behind BLEU and METEOR, made when a resample first asks: not every caller draws any."""
 
     def __init__(
         self,
@@ -95,17 +95,11 @@ class _Corpora:
         rows: NDArray[np.int64],
         n_units: int,
     ) -> None:
-        texts = [*captions, *(text for refs in references for text in refs)]
-        self._known = dict.fromkeys(texts)
         self._captions, self._references = captions, references
         self._rows, self._n_units = rows, n_units
-        self._bleu: Floats | None = None
-        self._tokens: dict[str, list[str]] = {}
 
     def of(self, name: str) -> tuple[Resample | None, str]:
         """How a metric is resampled, or None and why not."""
-        if not self._tokens:
-            self._tokens = {text: ptb_tokens(text) for text in self._known}
         if name in BLEU_NAMES:
             return self._of_bleu(BLEU_NAMES.index(name)), ""
         try:
@@ -114,29 +108,39 @@ class _Corpora:
             return None, str(error)
         return self._of_meteor(scorer), ""
 
-    def _of_bleu(self, column: int) -> Resample:
-        if self._bleu is None:
-            told = [self._tokens[text] for text in self._captions]
-            true = [[self._tokens[text] for text in refs] for refs in self._references]
-            items = bleu_items(index_ngrams(told, true))
-            lengths = np.stack((items.candidate_lengths, items.reference_lengths), axis=1)
-            counts = np.concatenate((lengths, items.correct, items.guessed), axis=1)
-            self._bleu = by_unit(counts, self._rows, self._n_units)
-        parts = self._bleu
+    @cached_property
+    def _tokens(self) -> dict[str, list[str]]:
+        texts = [*self._captions, *(text for refs in self._references for text in refs)]
+        return {text: ptb_tokens(text) for text in dict.fromkeys(texts)}
 
+    @cached_property
+    def _bleu_parts(self) -> Floats:
+        told = [self._tokens[text] for text in self._captions]
+        true = [[self._tokens[text] for text in refs] for refs in self._references]
+        items = bleu_items(index_ngrams(told, true))
+        lengths = np.stack((items.candidate_lengths, items.reference_lengths), axis=1)
+        counts = np.concatenate((lengths, items.correct, items.guessed), axis=1)
+        return by_unit(counts, self._rows, self._n_units)
+
+    def _of_bleu(self, column: int) -> Resample:
         def resample(drawn: Floats) -> Floats:
-            whole = np.rint(drawn @ parts).astype(np.int64)
+            whole = np.rint(drawn @ self._bleu_parts).astype(np.int64)
             return BleuItems(whole[:, 0], whole[:, 1], whole[:, 2:6], whole[:, 6:10]).scores()[:, column]
 
         return resample
 
-    def _of_meteor(self, scorer: Meteor) -> Resample:
+    def _meteor_parts(self, scorer: Meteor) -> Floats:
         joined = {text: " ".join(tokens) for text, tokens in self._tokens.items()}
         pairs = zip(self._captions, self._references, strict=True)
         statistics = [scorer.pair(joined[text], [joined[one] for one in refs]) for text, refs in pairs]
-        parts = by_unit(meteor_parts(statistics), self._rows, self._n_units)
+        return by_unit(meteor_parts(statistics), self._rows, self._n_units)
+
+    def _of_meteor(self, scorer: Meteor) -> Resample:
+        parts: list[Floats] = []
 
         def resample(drawn: Floats) -> Floats:
-            return np.array([meteor_of_parts(row) for row in (drawn @ parts).tolist()])
+            if not parts:
+                parts.append(self._meteor_parts(scorer))
+            return np.array([meteor_of_parts(row) for row in (drawn @ parts[0]).tolist()])
 
         return resample
