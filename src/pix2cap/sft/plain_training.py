@@ -92,10 +92,7 @@ def _train(
         peft_config=_adapters(settings),
     )
     is_main = bool(trainer.accelerator.is_main_process)
-    learning = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
-    for parameter in learning:
-        # Small updates would be rounded away in bfloat16.
-        parameter.data = parameter.data.float()
+    learning = _in_full_precision(trainer.model)
     log = SftLog(out, step=checkpoint_step(begun), is_main=is_main)
     trainer.add_callback(StageWatch(log, stage.name, 0, steps, stage.batch, interrupt, options.on_progress))
     quiet(trainer)
@@ -113,6 +110,14 @@ def _train(
         shutil.rmtree(folder, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     return count
+
+
+def _in_full_precision(model: Any) -> list[Any]:
+    """The parameters that learn; small updates would be rounded away in bfloat16."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.data = parameter.data.float()
+    return learning
 
 
 def _save(trainer: Any, processor: Any, out: Path, *, merge: bool) -> None:

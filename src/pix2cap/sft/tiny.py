@@ -110,8 +110,11 @@ def tiny_llava(
         seed: Of the weights; torch's own generator is left as it was.
     """
     from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     grid = settings.picture // settings.patch
+    ends = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=settings.vision_width,
@@ -130,9 +133,7 @@ def tiny_llava(
             num_attention_heads=settings.heads,
             num_key_value_heads=settings.heads,
             max_position_embeddings=settings.max_tokens,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
+            **ends,
         ),
         image_token_index=_id(tokenizer, IMAGE_TOKEN),
         image_seq_length=grid * grid,
@@ -143,10 +144,7 @@ def tiny_llava(
         torch.manual_seed(seed)
         llava = LlavaForConditionalGeneration(config)
         encoder = None if region is None else new_encoder(llava, region)
-    generation = llava.generation_config
-    generation.pad_token_id = tokenizer.pad_token_id
-    generation.bos_token_id = tokenizer.bos_token_id
-    generation.eos_token_id = tokenizer.eos_token_id
+    llava.generation_config.update(**ends)
     return RegionLlava(
         llava,
         encoder,
