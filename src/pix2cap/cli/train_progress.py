@@ -77,7 +77,7 @@ def duration(seconds: float) -> str:
 
     Example:
         >>> duration(42), duration(4000), duration(200_000)
-        ('42 s', '1 h 7 min', '55 h 33 min')
+        ('42 s', '1 h 6 min', '55 h 33 min')
     """
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 1:
