@@ -223,10 +223,8 @@ class RegionCaptionModel:
             else:
                 segment = unit.panoptic.by_id[unit.rows[0].segment_id]
                 turn = region_question(segment, self._answerer.wording, unit.panoptic.size_wh)
-        if self._answerer.model.regions is None and turn.segment_ids:
-            raise ModelRejected(
-                f"{self._name}: expected a question in words alone, as it has no region module"
-            )
+            if self._answerer.wording.mention != "token":
+                turn = in_words(turn, self._answerer.wording, unit.panoptic)
         told = self._answerer.answer(rgb, id_map, turn, max_tokens=most, **options)
         return self._reply(told.text, [told])
 

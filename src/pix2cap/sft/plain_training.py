@@ -12,6 +12,7 @@ import torch
 
 from pix2cap.errors import InputError, UsageError
 from pix2cap.sft.export_folder import read_export_manifest
+from pix2cap.sft.region_files import save_adapters
 from pix2cap.sft.run_log import SftLog, open_sft_run
 from pix2cap.sft.settings import SftSettings
 from pix2cap.sft.training import (
@@ -106,7 +107,7 @@ def _train(
     if interrupt.is_set and trainer.state.global_step < steps:
         raise KeyboardInterrupt
     if is_main:
-        _save(trainer, processor, out, merge=settings.model.merge)
+        _save(trainer, processor, out, base=settings.model.base, merge=settings.model.merge)
         shutil.rmtree(folder, ignore_errors=True)
     trainer.accelerator.wait_for_everyone()
     return count
@@ -120,13 +121,16 @@ def _in_full_precision(model: Any) -> list[Any]:
     return learning
 
 
-def _save(trainer: Any, processor: Any, out: Path, *, merge: bool) -> None:
+def _save(trainer: Any, processor: Any, out: Path, *, base: str, merge: bool) -> None:
     model = trainer.accelerator.unwrap_model(trainer.model)
     if merge and hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
 
     def write(folder: Path) -> None:
-        model.save_pretrained(folder)
+        if hasattr(model, "peft_config"):
+            save_adapters(model, folder, base=Path(base).resolve().name if Path(base).exists() else base)
+        else:
+            model.save_pretrained(folder)
         processor.save_pretrained(folder)
 
     save_whole(out / MODEL, write)

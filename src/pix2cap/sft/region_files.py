@@ -58,14 +58,21 @@ def _save_adapters(model: RegionLlava, folder: Path) -> str:
     """Write adapters and what else learnt; returns the base's name, or the way to it from the folder."""
     is_local = Path(model.base).exists()
     base = os.path.relpath(Path(model.base).resolve(), folder.resolve()) if is_local else model.base
-    for config in cast(Any, model.llava).peft_config.values():
-        # A path would tell where the user keeps things.
-        config.base_model_name_or_path = None if is_local else model.base
-    model.llava.save_pretrained(folder)
+    save_adapters(model.llava, folder, base=Path(model.base).resolve().name if is_local else base)
     parts = model.touched - {"regions", "lora"}
     named = {n: p for n, p in model.bare.named_parameters() if "lora_" not in n and part_of(n) in parts}
     _save({name.replace(".base_layer.", "."): p for name, p in named.items()}, folder / LEARNT_OF_BASE)
     return base
+
+
+def save_adapters(model: Any, folder: Path, *, base: str) -> None:
+    """Write adapters as peft does, but for the path of a local base, which would tell of the user's disk."""
+    for config in model.peft_config.values():
+        config.base_model_name_or_path = base
+    # The vocabulary never grows here; peft would ask a server to be sure of it.
+    model.save_pretrained(folder, save_embedding_layers=False)
+    # A form that nobody filled in, with that path in it.
+    (folder / "README.md").unlink(missing_ok=True)
 
 
 def load_region_llava(folder: Path, *, dtype: torch.dtype | None = None) -> RegionLlava:

@@ -313,7 +313,9 @@ def check_llava(llava: Any) -> None:
 def load_llava(source: str, *, dtype: torch.dtype | None = None) -> PreTrainedModel:
     """A LLaVA from a folder or, by its name, from transformers' cache or hub."""
     from transformers import AutoModelForImageTextToText
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # Ours tell of pictures; a bar of shards between them would not.
     loaded = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype or torch.float32)
     return cast("PreTrainedModel", loaded)
 

@@ -53,7 +53,8 @@ def open_sft_run(out: Path, settings: SftSettings, *, is_main: bool = True) -> I
     with run_lock(out):
         now = describe(settings, out)
         path = out / RUN_NAME
-        if RUN_NAME in names:
+        # A call that found its data or model wanting has learnt nothing that could be mixed up.
+        if names & {"stages", "processor"}:
             _require_same(_read(path), now, out)
         else:
             partial = path.with_name(f"{RUN_NAME}.part")
