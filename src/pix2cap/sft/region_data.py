@@ -21,6 +21,7 @@ from pix2cap.sft.questions import Style, draw_question, fill
 from pix2cap.sft.region_processor import RegionProcessor, Rgb, Sample, Turn
 from pix2cap.sft.regions import RESERVED, BoxKind, write_box
 from pix2cap.sft.settings import DataSettings, Mention
+from pix2cap.vlm.describe_nouns import noun_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Scene:
         id_map: `(H, W)` uint32.
         segments: That have a caption.
         captions: By segment id.
-        class_names: By segment id.
+        class_names: Nouns by segment id (`wall` for `wall-other-merged`).
     """
 
     image_id: int
@@ -107,7 +108,7 @@ class CaptionedScenes:
         captions = captions_of(self.source, image_id)
         panoptic = self.source.panoptic(image_id)
         segments = tuple(s for s in panoptic.captionable() if s.id in captions)
-        names = {s.id: self.source.categories[s.category_id].name for s in panoptic.segments}
+        names = {s.id: noun_of(self.source.categories[s.category_id].name) for s in panoptic.segments}
         rgb = self.source.picture(image_id).rgb
         scene = Scene(image_id, rgb, panoptic.id_map, segments, captions, names)
         size = rgb.nbytes + panoptic.id_map.nbytes
