@@ -86,7 +86,10 @@ def test_from_captions_to_a_model_to_scores(here: Path, call: Call) -> None:
         (("sft", "train", "config.toml", "--out", "x", "--set", "model.bse=1"), ("model.bse", "base")),
         (("sft", "train", "config.toml", "--out", "x", "--set", "data.train=nowhere"), ("nowhere",)),
         (("sft", "caption", "data", "--model", "none", "--out", "x"), ("none",)),
-        (("sft", "caption", "data", "--model", "none", "--out", "x", "--beam", "0"), ("--beam", "at least 1")),
+        (
+            ("sft", "caption", "data", "--model", "none", "--out", "x", "--beam", "0"),
+            ("--beam", "at least 1"),
+        ),
     ],
 )
 def test_wrong_use_is_told(
