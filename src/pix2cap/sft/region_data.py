@@ -108,7 +108,7 @@ class CaptionedScenes:
         captions = captions_of(self.source, image_id)
         panoptic = self.source.panoptic(image_id)
         segments = tuple(s for s in panoptic.captionable() if s.id in captions)
-        names = {s.id: noun_of(self.source.categories[s.category_id].name) for s in panoptic.segments}
+        names = {s.id: noun_of(self.source.categories[s.category_id].name).text for s in panoptic.segments}
         rgb = self.source.picture(image_id).rgb
         scene = Scene(image_id, rgb, panoptic.id_map, segments, captions, names)
         size = rgb.nbytes + panoptic.id_map.nbytes
