@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, NamedTuple
@@ -15,6 +16,9 @@ RegionMode = Literal["mask", "box"]
 
 BOX_FACTS = 8
 """Numbers that tell where a box is: x0, y0, x1, y1, centre x, centre y, width, height as shares."""
+
+_WAVES = 4
+"""Each of them is told as it is, and as sine and cosine of so many doubling frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,14 @@ def _hat_weights(positions: Tensor, cells: int) -> Tensor:
 
 
 def box_facts(boxes: Tensor) -> Tensor:
-    """`(..., 4)` boxes as shares to `(..., BOX_FACTS)`."""
+    """`(..., 4)` boxes as shares to `(..., BOX_FACTS * (1 + 2 * _WAVES))` numbers about place and size.
+
+    A small network tells neighbouring places apart by waves much sooner than by the shares alone.
+    """
     x0, y0, x1, y1 = boxes.unbind(-1)
-    return torch.stack((x0, y0, x1, y1, (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), -1)
+    facts = torch.stack((x0, y0, x1, y1, (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0), -1)
+    angles = [facts * math.pi * 2**wave for wave in range(_WAVES)]
+    return torch.cat([facts, *(wave(a) for a in angles for wave in (torch.sin, torch.cos))], -1)
 
 
 class RegionEncoder(nn.Module):
@@ -140,10 +149,13 @@ class RegionEncoder(nn.Module):
             if config.mode == "box"
             else None
         )
-        self.position = _mlp(BOX_FACTS, width, width) if config.box_position else None
-        self.outline = _mlp(config.shape**2, width, width) if config.shape else None
-        self.kind = nn.Parameter(torch.randn(config.tokens, width) * 0.02)
-        self.project = nn.Sequential(nn.LayerNorm(width), _mlp(width, text_width, text_width))
+        facts = BOX_FACTS * (1 + 2 * _WAVES)
+        self.position = _normed_mlp(facts, width) if config.box_position else None
+        self.outline = _normed_mlp(config.shape**2, width) if config.shape else None
+        self.pooled_norm = nn.LayerNorm(width)
+        parts = 1 + int(config.box_position) + int(config.shape > 0)
+        self.kind = nn.Parameter(torch.randn(config.tokens, parts * width) * 0.02)
+        self.project = _mlp(parts * width, text_width, text_width)
 
     def forward(self, hidden: Sequence[Tensor], regions: Regions) -> Tensor:
         """Embeddings of all regions.
@@ -162,12 +174,18 @@ class RegionEncoder(nn.Module):
         cells = torch.stack(levels).sum(0)
         maps = cells.transpose(1, 2).reshape(*cells.shape[::2], height, width)
         pooled = self._pool_boxes(maps, regions) if self.config.mode == "box" else self._pool(maps, regions)
+        # Side by side and each of one size: in a sum, what pooling brings would drown place and outline.
+        parts = [self.pooled_norm(pooled)]
         if self.position is not None:
-            pooled = pooled + self.position(box_facts(regions.boxes).to(pooled.dtype))[:, :, None]
+            parts.append(self._for_all(self.position(box_facts(regions.boxes).to(pooled.dtype))))
         if self.outline is not None:
-            pooled = pooled + self.outline(regions.shapes.flatten(2).to(pooled.dtype))[:, :, None]
-        projected: Tensor = self.project(pooled + self.kind)
+            parts.append(self._for_all(self.outline(regions.shapes.flatten(2).to(pooled.dtype))))
+        projected: Tensor = self.project(torch.cat(parts, -1) + self.kind)
         return projected
+
+    def _for_all(self, fact: Tensor) -> Tensor:
+        """`(B, R, width)` once for each token: `(B, R, tokens, width)`."""
+        return fact[:, :, None].expand(-1, -1, self.config.tokens, -1)
 
     def _pool(self, maps: Tensor, regions: Regions) -> Tensor:
         scores = torch.einsum("kc,bchw->bkhw", self.queries, maps) / self.config.width**0.5
@@ -192,6 +210,10 @@ class RegionEncoder(nn.Module):
         scores = torch.einsum("kc,rcn->rkn", self.queries, cells) / config.width**0.5
         pooled = torch.einsum("rkn,rcn->rkc", scores.softmax(-1), cells)
         return pooled.reshape(batch, count, *pooled.shape[1:])
+
+
+def _normed_mlp(inputs: int, width: int) -> nn.Sequential:
+    return nn.Sequential(_mlp(inputs, width, width), nn.LayerNorm(width))
 
 
 def _mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
