@@ -1,0 +1,1 @@
+"""Browse and review in the browser: `pix2cap review RUN|DATASET`."""
