@@ -130,7 +130,7 @@ def speeds(name: str, args: argparse.Namespace, device: torch.device) -> Iterato
         with torch.inference_mode(), autocast():
             outputs = model(batch, names)
             eight = torch.arange(8, device=device)
-            memory = model.memory(outputs, outputs.layers[-1], [eight] * args.batch)
+            memory = model.memory(outputs, outputs.layers[-1], [eight] * args.batch, [eight] * args.batch)
             decoder = model.predictor.text_decoder.textual
             cache = decoder.prefill(memory, max_tokens=config.caption_max_tokens)
             token = torch.full((len(memory),), config.caption_begin_id, device=device)

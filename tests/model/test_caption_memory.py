@@ -15,7 +15,8 @@ from pix2cap.model.config import preset
 CONFIG = dataclasses.replace(
     preset("tiny"), hidden_dim=20, heads=4, conv_dim=24, mask_dim=12, embed_dim=8, object_dim=28
 )
-QUERY, LOOKS, FORM, PLACE, COLOURS, NEIGHBOURS = 1, slice(2, 7), 7, 8, 9, 10
+QUERY, LOOKS, FORM, PLACE, COLOURS, NAME, NEIGHBOURS = 1, slice(2, 7), 7, 8, 9, 10, 11
+TOKENS = 12
 IMAGES = torch.tensor([1, 0, 2, 1, 1, 2])
 
 
@@ -34,6 +35,7 @@ def _inputs(images: Tensor = IMAGES, size: int = 32) -> MemoryInputs:
         mask[2 + row : 14 + row, 3 * row : 8 + 3 * row] = 1
     return MemoryInputs(
         queries=torch.randn(len(images), CONFIG.hidden_dim, requires_grad=True),
+        names=torch.randn(len(images), CONFIG.projection_dim),
         images=images,
         masks=masks,
         maps=tuple(
@@ -53,9 +55,9 @@ def _changed(memory: RichMemory, before: MemoryInputs, after: MemoryInputs) -> l
     return [row.nonzero()[:, 0].tolist() for row in apart]
 
 
-def test_eleven_tokens_a_segment(memory: RichMemory) -> None:
+def test_twelve_tokens_a_segment(memory: RichMemory) -> None:
     tokens = memory(_inputs())
-    assert tokens.shape == (6, 11, CONFIG.object_dim) and memory.tokens == 11
+    assert tokens.shape == (6, TOKENS, CONFIG.object_dim) and memory.tokens == TOKENS
     assert tokens.isfinite().all()
 
 
@@ -63,7 +65,7 @@ def test_eleven_tokens_a_segment(memory: RichMemory) -> None:
 def test_it_fits_the_presets(name: str) -> None:
     with torch.device("meta"):
         memory = RichMemory(preset(name))
-    assert memory.kinds.shape == (11, preset(name).object_dim)
+    assert memory.kinds.shape == (TOKENS, preset(name).object_dim)
 
 
 def test_a_query_is_seen_by_its_own_segment_and_by_its_neighbours(memory: RichMemory) -> None:
@@ -73,6 +75,15 @@ def test_a_query_is_seen_by_its_own_segment_and_by_its_neighbours(memory: RichMe
     # Segments 0, 3 and 4 share a picture.
     expected = [[NEIGHBOURS], [], [], [QUERY, NEIGHBOURS], [NEIGHBOURS], []]
     assert _changed(memory, before, before._replace(queries=queries)) == expected
+
+
+def test_a_name_is_seen_by_its_own_segment_and_by_its_neighbours(memory: RichMemory) -> None:
+    before = _inputs()
+    names = before.names.clone()
+    names[2] += 1
+    # Segments 2 and 5 share a picture.
+    expected = [[], [], [NAME, NEIGHBOURS], [], [], [NEIGHBOURS]]
+    assert _changed(memory, before, before._replace(names=names)) == expected
 
 
 def test_a_moved_mask_changes_the_place_and_not_the_form(memory: RichMemory) -> None:
@@ -115,7 +126,7 @@ def test_masks_may_have_any_resolution(memory: RichMemory) -> None:
     with torch.no_grad():
         apart = (memory(inputs) - memory(inputs._replace(masks=doubled))).abs().amax(dim=(0, 2))
     # The colours' inside is a matter of pixels: it is half as thin now. The form is sampled.
-    assert [token for token in range(11) if apart[token] > 1e-3] == [FORM, COLOURS, NEIGHBOURS]
+    assert [token for token in range(TOKENS) if apart[token] > 1e-3] == [FORM, COLOURS, NEIGHBOURS]
 
 
 def test_flat_order_and_other_pictures_do_not_matter(memory: RichMemory) -> None:
@@ -123,12 +134,18 @@ def test_flat_order_and_other_pictures_do_not_matter(memory: RichMemory) -> None
     order = torch.tensor([4, 2, 0, 5, 1, 3])
     tokens = memory(inputs)
     shuffled = inputs._replace(
-        queries=inputs.queries[order], images=inputs.images[order], masks=inputs.masks[order]
+        queries=inputs.queries[order],
+        names=inputs.names[order],
+        images=inputs.images[order],
+        masks=inputs.masks[order],
     )
     torch.testing.assert_close(memory(shuffled), tokens[order], atol=1e-5, rtol=1e-4)
     alone = IMAGES == 1
     only = inputs._replace(
-        queries=inputs.queries[alone], images=inputs.images[alone], masks=inputs.masks[alone]
+        queries=inputs.queries[alone],
+        names=inputs.names[alone],
+        images=inputs.images[alone],
+        masks=inputs.masks[alone],
     )
     torch.testing.assert_close(memory(only), tokens[alone], atol=1e-5, rtol=1e-4)
 
@@ -158,7 +175,7 @@ def test_an_empty_mask_is_safe(memory: RichMemory) -> None:
 
 
 def test_no_segments_no_tokens(memory: RichMemory) -> None:
-    assert memory(_inputs(torch.zeros(0, dtype=torch.int64))).shape == (0, 11, CONFIG.object_dim)
+    assert memory(_inputs(torch.zeros(0, dtype=torch.int64))).shape == (0, TOKENS, CONFIG.object_dim)
 
 
 def test_without_a_picture_there_are_no_colours(memory: RichMemory) -> None:
@@ -179,13 +196,14 @@ def test_colours_tell_the_mean_under_the_mask() -> None:
     assert measured[0][0].tolist() == pytest.approx([0.5, -1.0, 2.0, 0, 0, 0] * 2, abs=1e-3)
 
 
-def test_gradients_flow_everywhere_but_into_masks(memory: RichMemory) -> None:
+def test_gradients_flow_everywhere_but_into_masks_and_names(memory: RichMemory) -> None:
     inputs = _inputs()
     inputs.masks.requires_grad_()
+    inputs.names.requires_grad_()
     # A token's sum is fixed by its LayerNorm; a random direction is not.
     tokens = memory(inputs)
     (tokens * torch.randn_like(tokens)).sum().backward()
-    assert inputs.masks.grad is None
+    assert inputs.masks.grad is None and inputs.names.grad is None
     for given in (inputs.queries, inputs.global_features, *inputs.maps):
         assert given.grad is not None and given.grad.abs().max() > 0
     for name, weight in memory.named_parameters():

@@ -113,7 +113,9 @@ def test_caption_logits_and_loss_in_training(
     tokens, predicted = parity.tensors["train.text_tokens"], parity.tensors["train.need_predict"] != 0
     last = LayerPrediction(*(part[:, :-1] for part in outputs.layers[-1]))
     with torch.no_grad():
-        memory = model.memory(outputs, last, mask_iou_queries(last.masks, targets))
+        memory = model.memory(
+            outputs, last, mask_iou_queries(last.masks, targets), [t.labels for t in targets]
+        )
         logits = model.predictor.text_decoder.textual(memory, tokens)
     counted = predicted[:, 1:] & (tokens[:, 1:] != 0)
     _same(logits[:, :-1][counted], parity.tensors["train.layer3.caption_logits"])

@@ -1,4 +1,4 @@
-"""A richer memory for the caption decoder: what lies under the mask, its form, its place, and who is near.
+"""A richer memory for the caption decoder: a segment's class, looks, form and place, and who is near.
 
 The published memory of a segment is two tokens, its query and one vector of the whole picture; neither has
 seen the other segments, and fine detail reaches them only through the query.
@@ -33,6 +33,8 @@ class MemoryInputs(NamedTuple):
 
     Args:
         queries: `(M, hidden_dim)`, after the query decoder's norm.
+        names: `(M, projection_dim)`, embedding of the class that each segment is given: the true one while
+            training, the predicted one after it.
         images: `(M,)` int64, the picture of each segment.
         masks: `(M, h, w)` float, 0 to 1, over the padded picture at any resolution.
         maps: Feature maps `(B, C, h, w)` of any sizes: three of `conv_dim` channels from the pixel decoder,
@@ -43,6 +45,7 @@ class MemoryInputs(NamedTuple):
     """
 
     queries: Tensor
+    names: Tensor
     images: Tensor
     masks: Tensor
     maps: tuple[Tensor, ...]
@@ -82,7 +85,8 @@ class RichMemory(nn.Module):
     """Memory tokens of segments.
 
     A segment has `tokens` of them: its query; the whole picture; the mean of each feature map under the mask;
-    the mask's form; its place; its colours; its neighbours. No gradient flows into the masks.
+    the mask's form; its place; its colours; its class; its neighbours. No gradient flows into the masks and
+    the names. The class is told so that a caption speaks of what the panoptic map says is there.
 
     Args:
         config: Sizes of what comes in, and `object_dim` for what goes out.
@@ -98,8 +102,9 @@ class RichMemory(nn.Module):
         self.form = _mlp(CELLS**2, width)
         self.place = _mlp(NUMBERS * (1 + 2 * _OCTAVES), width)
         self.colours = _mlp(12, width)
+        self.named = nn.Linear(config.projection_dim, width)
         self.neighbours = Neighbours(width, math.gcd(width, config.heads))
-        self.tokens = len(channels) + 6
+        self.tokens = len(channels) + 7
         self.kinds = nn.Parameter(torch.randn(self.tokens, width) * 0.5)
         self.norm = nn.LayerNorm(width)
 
@@ -129,6 +134,7 @@ class RichMemory(nn.Module):
             self.form(forms.flatten(1).to(dtype)),
             self.place(_waves(shapes.numbers).to(dtype)),
             self.colours(colours.to(dtype)),
+            self.named(inputs.names.detach().to(dtype)),
         ]
         seen = self.neighbours(torch.stack(own, dim=1).sum(dim=1), shapes.boxes, slots)
         tokens = torch.stack((self.picture(inputs.global_features)[inputs.images], *own, seen), dim=1)

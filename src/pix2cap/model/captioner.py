@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ class Outputs(NamedTuple):
         maps: The backbone's four maps.
         images: `(B, 3, H, W)`, as they came in.
         extents: `(B, 2)`: the share of the padded height and width that each picture fills.
+        class_embeddings: `(classes + 1, projection_dim)`, "background" last.
     """
 
     layers: list[LayerPrediction]
@@ -40,6 +42,7 @@ class Outputs(NamedTuple):
     maps: tuple[Tensor, ...]
     images: Tensor
     extents: Tensor
+    class_embeddings: Tensor
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class PanopticCaptioner(nn.Module):
         height, width = batch.images.shape[-2:]
         extents = batch.images.new_tensor([(h / height, w / width) for h, w in batch.sizes_hw])
         layers = self.predictor(features, class_embeddings)
-        return Outputs(layers, features, maps, batch.images, extents)
+        return Outputs(layers, features, maps, batch.images, extents, class_embeddings)
 
     def losses(
         self, batch: Batch, class_embeddings: Tensor, *, generator: torch.Generator | None = None
@@ -187,11 +190,14 @@ class PanopticCaptioner(nn.Module):
         )
         if len(ids) == 0:
             return layer.queries.sum() * 0
-        memory = self.memory(outputs, layer, [m.queries for m in chosen])
+        classes = [t.labels[m.segments] for m, t in zip(chosen, targets, strict=True)]
+        memory = self.memory(outputs, layer, [m.queries for m in chosen], classes)
         logits = self.predictor.text_decoder.textual(memory, ids)
         return caption_loss(logits, ids, predicted, smoothing=self.config.label_smoothing)
 
-    def memory(self, outputs: Outputs, layer: LayerPrediction, chosen: Sequence[Tensor]) -> Tensor:
+    def memory(
+        self, outputs: Outputs, layer: LayerPrediction, chosen: Sequence[Tensor], classes: Sequence[Tensor]
+    ) -> Tensor:
         """What the caption decoder sees of each chosen query.
 
         A rich memory looks through the queries' own masks in training too, not through the true ones: it
@@ -201,6 +207,7 @@ class PanopticCaptioner(nn.Module):
             outputs: Of the batch.
             layer: Its queries and masks are meant.
             chosen: For each picture the queries to caption, M in all.
+            classes: Their classes, as a rich memory tells them.
 
         Returns:
             `(M, K, object_dim)`; published are two tokens, the query and the coarsest map's highest values.
@@ -213,6 +220,7 @@ class PanopticCaptioner(nn.Module):
         if self.config.caption_memory == "rich":
             inputs = MemoryInputs(
                 queries=picked,
+                names=outputs.class_embeddings[torch.cat(list(classes))],
                 images=images,
                 masks=(layer.masks[images, numbers] > 0).to(picked.dtype),
                 maps=(*outputs.features.multi_scale, outputs.features.mask_features, outputs.maps[0]),
@@ -294,13 +302,13 @@ class PanopticCaptioner(nn.Module):
         beam_size: int,
         max_tokens: int | None,
     ) -> list[tuple[tuple[int, ...], float]]:
-        device = last.queries.device
-        chosen = [
-            torch.tensor([s.query for s in r.segments], dtype=torch.long, device=device) for r in results
-        ]
+        chosen, classes = (
+            [torch.tensor([pick(s) for s in r.segments], device=last.queries.device).long() for r in results]
+            for pick in (attrgetter("query"), attrgetter("class_index"))
+        )
         found = search_captions(
             self.predictor.text_decoder.textual,
-            self.memory(outputs, last, chosen),
+            self.memory(outputs, last, chosen, classes),
             begin_id=self.config.caption_begin_id,
             end_id=self.config.caption_end_id,
             max_tokens=max_tokens or self.config.caption_max_tokens,
