@@ -12,7 +12,8 @@ captions of held-out scenes by the facts behind them:
 - untrained: mask before its first step.
 
 Colour, shape and place are shares of captions that name what is true; the swap test exchanges the ids of two
-regions in the map and counts how often each caption names the other's colour and shape afterwards. The same
+regions in the map and counts how often both captions name the other's colour afterwards, and how often its
+colour and its shape. The same
 command goes on where it stopped. Curves and the table go to DIR/learning.json, and to --json.
 """
 
@@ -139,12 +140,13 @@ def evaluate(answerer: RegionAnswerer, scenes: CaptionedScenes, facts: Facts) ->
         swaps += _swapped(answerer, scene, things(scene, facts), facts, draw)
     judged = judge(found, captions, facts)
     row = {name: round(float(value), 4) for name, value in vars(judged).items()}
-    changed, follows = np.mean(swaps, axis=0) if swaps else (float("nan"),) * 2
+    changed, colours, follows = np.mean(swaps, axis=0) if swaps else (float("nan"),) * 3
     classes = [one.class_name in text.lower() for one, text in zip(found, captions, strict=True)]
     return {
         **row,
         "class": round(float(np.mean(classes)), 4),
         "swap_changed": round(float(changed), 4),
+        "swap_colours": round(float(colours), 4),
         "swap_follows": round(float(follows), 4),
         "segments": len(found),
         "swaps": len(swaps),
@@ -153,7 +155,7 @@ def evaluate(answerer: RegionAnswerer, scenes: CaptionedScenes, facts: Facts) ->
 
 def _swapped(
     answerer: RegionAnswerer, scene: Scene, segments: list[Segment], facts: Facts, draw: Random
-) -> list[tuple[bool, bool]]:
+) -> list[tuple[bool, bool, bool]]:
     """For one pair of objects of different looks: captions before and after their ids are exchanged."""
     looks = {
         s.id: (facts[scene.image_id, s.id]["color"], facts[scene.image_id, s.id]["class_name"])
@@ -171,7 +173,9 @@ def _swapped(
     before = say(answerer, scene, scene.id_map, [a, b])
     after = say(answerer, scene, exchanged, moved)
     named = [(first_said(text, tuple(COLORS)), first_said(text, SHAPES)) for text in after]
-    return [(before[0] != after[0], named == [looks[b.id], looks[a.id]])]
+    expected = [looks[b.id], looks[a.id]]
+    colours_follow = [colour for colour, _ in named] == [colour for colour, _ in expected]
+    return [(before[0] != after[0], colours_follow, named == expected)]
 
 
 def untrained(settings: SftSettings, scenes: CaptionedScenes) -> RegionAnswerer:
@@ -198,7 +202,8 @@ def main() -> None:
     rows: dict[str, Any] = {}
     curves: dict[str, Any] = {}
     print(
-        f"{'variant':<13} {'colour':>7} {'shape':>7} {'place':>7} {'CIDEr-D':>8} {'swap':>7} {'CPU min':>8}"
+        f"{'variant':<13} {'colour':>7} {'class':>7} {'shape':>7} {'place':>7} {'CIDEr-D':>8}"
+        f" {'swap colour':>11} {'swap both':>9} {'CPU min':>8}"
     )
     for variant in ("untrained", *args.variants.split(",")):
         settings = settings_of("mask" if variant == "untrained" else variant, args.out, args.steps, args.seed)
@@ -215,8 +220,9 @@ def main() -> None:
             curves[variant] = [[r["step"], round(r["loss"], 4)] for r in records]
         rows[variant] = row = {**evaluate(answerer, scenes, facts), "cpu_minutes": round(minutes, 1)}
         print(
-            f"{variant:<13} {row['colour']:>7.1%} {row['shape']:>7.1%} {row['place']:>7.1%}"
-            f" {row['cider']:>8.1f} {row['swap_follows']:>7.1%} {minutes:>8.1f}",
+            f"{variant:<13} {row['colour']:>7.1%} {row['class']:>7.1%} {row['shape']:>7.1%}"
+            f" {row['place']:>7.1%} {row['cider']:>8.1f} {row['swap_colours']:>11.1%}"
+            f" {row['swap_follows']:>9.1%} {minutes:>8.1f}",
             flush=True,
         )
         record = {
