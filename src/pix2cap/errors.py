@@ -4,6 +4,7 @@
     ├── UsageError            wrong flags, wrong paths, settings that contradict: exit 2
     │   ├── RunLocked         another process works on this run folder: exit 2
     │   └── RunMismatch       the run folder was made with other settings: exit 2
+    ├── DecisionConflict      another reviewer decided about the segment meanwhile: exit 2
     ├── InputError            a file is not what it should be: exit 2
     │   └── ImageRefused      one image cannot be used; a run goes on with the others
     ├── ModelError            a vision-language model could not be asked
@@ -43,6 +44,10 @@ class RunLocked(UsageError):
 
 class RunMismatch(UsageError):
     """The run folder was made with settings that would send other requests."""
+
+
+class DecisionConflict(Pix2CapError):
+    """Another reviewer decided about a segment after the standing that this decision was made on."""
 
 
 class InputError(Pix2CapError):

@@ -124,12 +124,12 @@ class Journal:
         self._committer: GroupCommitter | None = None
         try:
             if writable:
-                writer = _connect(path, read_only=False)
+                writer = connect(path, read_only=False)
                 migrate(writer, str(path))
                 self._committer = GroupCommitter(writer, reserve=path.with_name("reserve.bin"))
-            self._reader = _connect(path, read_only=True)
+            self._reader = connect(path, read_only=True)
             if not writable:
-                _require_tables(self._reader, path)
+                require_tables(self._reader, path)
         except sqlite3.DatabaseError as error:
             raise _damage(path, error) from error
 
@@ -311,11 +311,16 @@ def has_tables(path: Path) -> bool:
     Raises:
         InputError: The file is no SQLite database.
     """
-    with told_of_damage(path), closing(_connect(path, read_only=True)) as connection:
+    with told_of_damage(path), closing(connect(path, read_only=True)) as connection:
         return schema_number(connection) > 0
 
 
-def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
+def require_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a journal without tables, or one that a newer pix2cap wrote.
+
+    Raises:
+        InputError: It is such a file.
+    """
     number = schema_number(connection)
     if number == 0:
         raise InputError(
@@ -328,7 +333,8 @@ def _require_tables(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode that waits for other writers and makes every commit durable."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     if read_only:
         # WAL is kept in the file: to ask for it again would write to a file that somebody only looks at.

@@ -42,7 +42,29 @@ def m001_first_tables(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first_tables,)
+def m002_decisions(connection: sqlite3.Connection) -> None:
+    """What people decided about captions, which of it a run has answered, and what they verified."""
+    for statement in (
+        """CREATE TABLE decisions (
+            seq INTEGER PRIMARY KEY, at TEXT NOT NULL, reviewer TEXT NOT NULL, image_id INTEGER NOT NULL,
+            segment_id INTEGER NOT NULL, action TEXT NOT NULL, text TEXT NOT NULL, reason TEXT,
+            based_on INTEGER NOT NULL, token TEXT UNIQUE)""",
+        "CREATE INDEX decisions_of_segment ON decisions (image_id, segment_id, seq)",
+        """CREATE TABLE answered (
+            decision INTEGER PRIMARY KEY REFERENCES decisions(seq), image_id INTEGER NOT NULL,
+            segment_id INTEGER NOT NULL, round INTEGER NOT NULL, at TEXT NOT NULL)""",
+        "CREATE INDEX answered_of_image ON answered (image_id)",
+        """CREATE TABLE verdicts (
+            seq INTEGER PRIMARY KEY, at TEXT NOT NULL, reviewer TEXT NOT NULL, sample TEXT NOT NULL,
+            item INTEGER NOT NULL, image_id INTEGER NOT NULL, segment_id INTEGER NOT NULL,
+            object TEXT NOT NULL, attributes TEXT NOT NULL, relations TEXT NOT NULL, place TEXT NOT NULL,
+            note TEXT NOT NULL, token TEXT UNIQUE)""",
+        "CREATE INDEX verdicts_of_sample ON verdicts (sample, reviewer, item, seq)",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_first_tables, m002_decisions)
 
 
 def schema_number(connection: sqlite3.Connection) -> int:
@@ -72,6 +94,10 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
     for number, step in enumerate(MIGRATIONS[done:], start=done + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
+            # A run and a review may both bring the same journal forward; the second finds it done.
+            if schema_number(connection) >= number:
+                connection.execute("ROLLBACK")
+                continue
             step(connection)
             connection.execute(
                 "INSERT INTO migrations VALUES (?, ?, ?)",
