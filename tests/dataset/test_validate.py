@@ -131,8 +131,9 @@ def test_caption_rules(tmp_path: Path, name: str) -> None:
 
 
 def test_the_published_layout_without_statuses_is_fine(tmp_path: Path) -> None:
-    paths = build_coco_panoptic(tmp_path, captions=True)
-    del paths.segment()["description"]
+    paths = build_coco_panoptic(tmp_path, captions=True, crowd=True)
+    assert validate_source(paths.json_path, masks=paths.masks) == []
+    del paths.segment()["description"]  # Crowd need not say anything.
     assert validate_source(paths.save().json_path, masks=paths.masks) == []
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from pix2cap.core import Problem
-from pix2cap.core.caption import CaptionStatus
-from pix2cap.errors import InputError
-from pix2cap.formats.captions_parquet import read_captions_parquet
+from pix2cap.dataset.validate_captions import caption_problems
+from pix2cap.dataset.validate_folder import folder_problems, read_whole_manifest
+from pix2cap.dataset.validate_json import JsonKind, read_json_facts
+from pix2cap.dataset.validate_splits import SplitGuard, find_splits, labels
+from pix2cap.errors import InputError, UsageError
+from pix2cap.formats.coco_instances import CocoInstancesSource
 from pix2cap.formats.coco_panoptic import CocoPanopticSource
+from pix2cap.formats.file_places import EscapeError, check_relative
 from pix2cap.formats.file_source import FileSource
-from pix2cap.formats.findings import Finding
-from pix2cap.formats.manifest import MANIFEST, file_hash, read_manifest
+from pix2cap.formats.findings import Finding, bad_file
 from pix2cap.formats.open_source import open_source
-from pix2cap.formats.records import ImageRecord, SegmentRecord
+from pix2cap.formats.png import RGBA, PngError, read_png_header
+from pix2cap.formats.records import ImageRecord
 
 
 def validate_source(path: Path, *, masks: Path | None = None, images: Path | None = None) -> list[Problem]:
@@ -26,7 +28,7 @@ def validate_source(path: Path, *, masks: Path | None = None, images: Path | Non
     Images are read one after the other, so memory grows with the problems only.
 
     Args:
-        path: What `open_source` takes.
+        path: What `open_source` takes, or a folder of splits (`train/`, `val/`).
         masks: Folder or zip of the mask PNGs, where they are not found by themselves.
         images: Folder of pictures; where none is known, pictures are not looked at.
 
@@ -38,122 +40,142 @@ def validate_source(path: Path, *, masks: Path | None = None, images: Path | Non
         >>> for problem in validate_source(Path("panoptic.json"), masks=Path("masks")):  # doctest: +SKIP
         ...     print(problem.to_json())
     """
-    problems = list(iter_problems(path, masks=masks, images=images))
-    return sorted(dict.fromkeys(problems), key=_order)
+    return validate_sources(
+        [path], masks=[] if masks is None else [masks], images=[] if images is None else [images]
+    )
 
 
-def iter_problems(path: Path, *, masks: Path | None = None, images: Path | None = None) -> Iterator[Problem]:
-    """The problems of `validate_source` as they are found, image by image in the order of the file."""
+def validate_sources(
+    paths: Sequence[Path], *, masks: Sequence[Path] = (), images: Sequence[Path] = ()
+) -> list[Problem]:
+    """List every problem of several datasets that are the splits of one, and every image that two share.
+
+    Args:
+        paths: As of `validate_source`.
+        masks: None, one for all, or one a path.
+        images: None, one for all, or one a path.
+
+    Returns:
+        Problems as of `validate_source`; where there are several paths, files carry their names in front.
+
+    Raises:
+        UsageError: Another number of folders than of paths.
+    """
+    parts = list(_parts(paths, masks, images))
+    guard = SplitGuard()
+    several = len(parts) > 1
+    found: dict[Problem, None] = {}
+    for (path, mask, image), name in zip(parts, labels([part[0] for part in parts]), strict=True):
+        for problem in _part_problems(path, mask, image, (guard, name) if several else None):
+            known = replace(problem, file=f"{name}/{problem.file}") if several and path.is_dir() else problem
+            found.setdefault(known)
+    return sorted(found, key=_order)
+
+
+def _parts(
+    paths: Sequence[Path], masks: Sequence[Path], images: Sequence[Path]
+) -> Iterator[tuple[Path, Path | None, Path | None]]:
+    if not paths:
+        raise UsageError("expected at least one dataset, got none")
+    for name, given in (("--masks", masks), ("--images", images)):
+        if len(given) not in (0, 1, len(paths)):
+            raise UsageError(
+                f"expected {name} once, or once for each of {len(paths)} datasets, got {len(given)}"
+            )
+    for number, path in enumerate(paths):
+        mask, image = (each[number if len(each) > 1 else 0] if each else None for each in (masks, images))
+        yield from ((split, mask, image) for split in find_splits(path))
+
+
+def _part_problems(
+    path: Path, masks: Path | None, images: Path | None, guarded: tuple[SplitGuard, str] | None
+) -> Iterator[Problem]:
+    source: FileSource | None = None
     try:
+        _check_parts(path, masks)
         source = open_source(path, masks=masks, images=images)
     except InputError as error:
         yield from error.problems or [Problem(path.name, Finding.UNREADABLE_FILE, got=str(error))]
+    if source is not None:
+        yield from source.problems
+        yield from iter_source_problems(source, _json_path(path))
+        if guarded is not None:
+            yield from guarded[0].add(guarded[1], source)
+    if path.is_dir():
+        yield from folder_problems(path, source if isinstance(source, CocoPanopticSource) else None)
+
+
+def _check_parts(path: Path, masks: Path | None) -> None:
+    """Name the one part that a dataset folder lacks, before it is taken for a folder of another kind.
+
+    Raises:
+        InputError: It has a manifest of ours, or `panoptic.json`, but not the rest.
+    """
+    if not path.is_dir():
         return
-    yield from source.problems
-    is_dataset = path.is_dir() and read_manifest(path) is not None
-    yield from iter_source_problems(source, every_segment=is_dataset)
-    if is_dataset:
-        yield from _folder_problems(path, source)
+    has_json, has_masks = (
+        (path / "panoptic.json").is_file(),
+        masks is not None or (path / "panoptic").is_dir(),
+    )
+    if isinstance(read_whole_manifest(path), dict) and not has_json:
+        raise bad_file(
+            "panoptic.json", Finding.MISSING_FILE, expected="a COCO panoptic JSON", got="no such file"
+        )
+    others = [child for child in path.glob("*.json") if child.name != "panoptic.json"]
+    if has_json and not has_masks and others:
+        raise bad_file("panoptic", Finding.MISSING_FILE, expected="the folder of masks", got="no such folder")
 
 
-def iter_source_problems(source: FileSource, *, every_segment: bool = False) -> Iterator[Problem]:
-    """The problems of each image of an open source.
+def _json_path(path: Path) -> Path:
+    """The JSON that `open_source` has read."""
+    if not path.is_dir():
+        return path
+    whole = path / "panoptic.json"
+    return whole if whole.is_file() else next(iter(sorted(path.glob("*.json"))))
+
+
+def iter_source_problems(source: FileSource, json_path: Path) -> Iterator[Problem]:
+    """The problems of each image of an open source, and those that a second reading of its JSON tells.
 
     Args:
         source: The images.
-        every_segment: Whether every segment must say what became of it, as in a dataset folder; else
-            only those are looked at that say anything.
+        json_path: Where it was read from.
     """
+    kind: JsonKind = "id_maps"
+    if isinstance(source, CocoPanopticSource):
+        kind = "panoptic"
+    elif isinstance(source, CocoInstancesSource):
+        kind = "instances"
+    facts = read_json_facts(json_path, kind)
+    yield from (replace(problem, file=source.name) for problem in facts.problems)
     for image_id in source.image_ids:
-        yield from source.check(image_id)
         record = source.record(image_id)
+        yield from source.check(image_id)
+        yield from _name_problems(source, record)
         if isinstance(source, CocoPanopticSource):
-            has_statuses = any(segment.status is not None for segment in record.segments)
-            yield from caption_problems(source.name, record, every_segment=every_segment or has_statuses)
+            yield from _kind_problems(source, record)
+        yield from caption_problems(source.name, record, every_segment=facts.is_captioned)
 
 
-def caption_problems(file: str, record: ImageRecord, *, every_segment: bool) -> Iterator[Problem]:
-    """Where descriptions and statuses of one image break the rules of a dataset folder.
-
-    Every segment has a description or a status; `captioned` has a description and nothing else has;
-    `crowd` is the status of crowd segments and of no others. None of it is fatal.
-    """
-    for segment in record.segments:
-        for finding, expected, got in _caption_faults(segment, every_segment=every_segment):
-            yield Problem(file, finding, record.image_id, segment.info.segment_id, expected, got, False)
-
-
-def _caption_faults(segment: SegmentRecord, *, every_segment: bool) -> Iterator[tuple[Finding, str, str]]:
-    text, status = segment.info.description, segment.status
-    if status is None:
-        if text is None and every_segment:
-            yield Finding.NO_STATUS, "`description` or `caption_status`", "neither"
-        return
-    if status not in set(CaptionStatus):
-        yield Finding.UNKNOWN_STATUS, "one of " + ", ".join(CaptionStatus), repr(status)[:60]
-        return
-    if status == CaptionStatus.CAPTIONED and not (text or "").strip():
-        yield Finding.CAPTIONED_WITHOUT_TEXT, "a description", "none"
-    if status != CaptionStatus.CAPTIONED and (text or "").strip():
-        yield Finding.TEXT_WITHOUT_CAPTIONED, f"no description with status {status}", repr(text)[:60]
-    if (status == CaptionStatus.CROWD) != segment.info.is_crowd:
-        is_crowd = int(segment.info.is_crowd)
-        yield Finding.CROWD_STATUS, "status crowd where iscrowd is 1", f"{status} with iscrowd {is_crowd}"
-
-
-def _folder_problems(folder: Path, source: FileSource) -> Iterator[Problem]:
-    """Files that are missing, changed since the manifest was written, or at odds with each other."""
-    files = (read_manifest(folder) or {}).get("files")
-    if not isinstance(files, dict):
-        yield Problem(MANIFEST, Finding.MISSING_KEY, expected="key 'files'", got="none", fatal=False)
-        return
-    for name, stated in files.items():
-        wanted = stated.get("sha256") if isinstance(stated, dict) else None
-        if name == "panoptic/":
-            got = _masks_hash(source)
-        elif (folder / name).is_file():
-            got = file_hash(folder / name)["sha256"]
-        else:
-            yield Problem(
-                name, Finding.MISSING_FILE, expected="as in the manifest", got="no such file", fatal=False
-            )
-            continue
-        if got != wanted:
-            expected = f"sha256 {str(wanted)[:12]}..."
-            yield Problem(name, Finding.FILE_CHANGED, None, None, expected, f"{got[:12]}...", False)
-    yield from _parquet_problems(folder / "captions.parquet", source)
-
-
-def _masks_hash(source: FileSource) -> str:
-    total = hashlib.sha256()
-    for image_id in source.image_ids:
-        name, data = source.record(image_id).mask_name, source.map_png(image_id)
-        total.update(f"{name}\0{hashlib.sha256(data or b'').hexdigest()}\n".encode())
-    return total.hexdigest()
-
-
-def _parquet_problems(path: Path, source: FileSource) -> Iterator[Problem]:
-    """`captions.parquet` must tell of the same segments, statuses and texts as `panoptic.json`."""
-    if not path.is_file() or not isinstance(source, CocoPanopticSource):
-        return
-    known = set(source.image_ids)
-    image_id, expected = None, dict[int, tuple[str, str]]()
+def _name_problems(source: FileSource, record: ImageRecord) -> Iterator[Problem]:
+    """A picture's name that leads out of its folder, told of even where pictures are not looked at."""
     try:
-        for row in read_captions_parquet(path):
-            where = (path.name, Finding.FILE_CHANGED, row["image_id"], row["segment_id"])
-            if row["image_id"] != image_id:
-                image_id = row["image_id"]
-                captions = source.captions(image_id) if image_id in known else ()
-                expected = {c.segment_id: (c.status.value, c.text) for c in captions}
-            got = (row["status"], row["caption"])
-            wanted = expected.get(row["segment_id"])
-            if wanted != got:
-                told = "no such segment" if wanted is None else f"{wanted[0]} {wanted[1]!r}"[:80]
-                yield Problem(*where, f"{told} as in panoptic.json", f"{got[0]} {got[1]!r}"[:80], False)
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
-        yield Problem(
-            path.name, Finding.UNREADABLE_FILE, None, None, "a Parquet file", str(error)[:120], False
-        )
+        if record.file_name:
+            check_relative(record.file_name)
+    except EscapeError:
+        expected, got = "a name inside the folder given", repr(record.file_name)[:80]
+        yield Problem(source.name, Finding.PATH_ESCAPES, record.image_id, None, expected, got)
+
+
+def _kind_problems(source: CocoPanopticSource, record: ImageRecord) -> Iterator[Problem]:
+    """Masks with an alpha channel: read all the same, but COCO's are RGB, and other readers fail."""
+    try:
+        header = read_png_header(source.masks.read(record.mask_name or "", first=33))
+    except (OSError, EscapeError, PngError):
+        return
+    if header.colour_type == RGBA and header.bit_depth == 8:
+        file = f"{source.masks.name}/{record.mask_name}"
+        yield Problem(file, Finding.MASK_KIND, record.image_id, None, "8-bit RGB", header.kind, False)
 
 
 def _order(problem: Problem) -> tuple[bool, int, bool, int, str, str]:
