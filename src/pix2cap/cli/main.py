@@ -73,6 +73,11 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap annotate export demo/run --out dataset --copy-images --overwrite",
         ),
     ),
+    "review": (
+        "pix2cap.cli.review:review",
+        "See, correct and verify captions in the browser.",
+        ("pix2cap review demo/run", "pix2cap review demo/dataset --port 0 --no-browser"),
+    ),
     "dataset generate": (
         "pix2cap.cli.dataset_generate:generate",
         "Render scenes with true captions.",
@@ -87,6 +92,54 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         (
             "pix2cap dataset validate demo/sample --images demo/sample/images",
             "pix2cap dataset validate demo/dataset --format json",
+        ),
+    ),
+    "dataset stats": (
+        "pix2cap.cli.dataset_stats:stats",
+        "Figures of captioned datasets, and the paper's beside them.",
+        (
+            "pix2cap dataset stats demo/dataset --html stats.html",
+            "pix2cap dataset stats pix2cap_coco_train.json pix2cap_coco_val.json --format json",
+        ),
+    ),
+    "dataset merge": (
+        "pix2cap.cli.dataset_merge:merge",
+        "Write several datasets as one.",
+        (
+            "pix2cap dataset merge demo/dataset dataset --out both",
+            "pix2cap dataset merge monday tuesday --prefer last --renumber --copy-images --out week",
+        ),
+    ),
+    "dataset split": (
+        "pix2cap.cli.dataset_split:split",
+        "Write parts that share no image.",
+        (
+            "pix2cap dataset split demo/dataset --out parts",
+            "pix2cap dataset split demo/dataset --out parts --shares train=0.7,val=0.3 --stratify",
+        ),
+    ),
+    "dataset filter": (
+        "pix2cap.cli.dataset_filter:filter",
+        "Write the segments that meet conditions.",
+        (
+            "pix2cap dataset filter demo/dataset --status captioned --min-words 12 --out longer",
+            "pix2cap dataset filter demo/dataset --class cat --class cup --keep-masks --out cats",
+        ),
+    ),
+    "dataset diff": (
+        "pix2cap.cli.dataset_diff:diff",
+        "List what differs between two datasets.",
+        (
+            "pix2cap dataset diff demo/dataset dataset",
+            "pix2cap dataset diff monday tuesday --html diff.html --format json",
+        ),
+    ),
+    "dataset check": (
+        "pix2cap.cli.dataset_check:check",
+        "List captions that are probably not true.",
+        (
+            "pix2cap dataset check demo/dataset --images demo/sample/images",
+            "pix2cap dataset check demo/dataset --checks mark_talk cut --format json",
         ),
     ),
     "train": (

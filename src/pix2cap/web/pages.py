@@ -1,55 +1,97 @@
-"""The pages: what each Jinja2 template is given. JSON of the same shape comes from `web/api.py`.
+"""The pages: what each Jinja2 template is given; `web/api.py` answers with the same shapes.
 
-Every template gets the SHELL:
-    page         "grid" | "picture" | "verify" | "help" | "error"
-    title        text of <title>
-    source       name of the run or dataset folder, without its path
-    kind         "run" | "dataset"
-    task         "review" | "verify"
-    read_only    True for a dataset, which takes no decisions: `notice` says so in words
-    notice       one sentence for the head of the page, or None
-    reviewer     the name that decisions get (POST /api/reviewer {"reviewer": NAME} changes it)
-    csrf         goes into <meta name="pix2cap-token" content="...">; POSTs send it as X-Pix2cap-Token
-    keys         list of `keys.Key` (key, action, words, where): the rows of this page's keyboard table
-    data         dict for <script type="application/json" id="pix2cap-data">{{ data | tojson }}</script>
-                 (a data block runs nothing, so the CSP lets it be). Always: {page, read_only, reviewer,
-                 source, task, keys: [{key, action, words}]}, and what the page adds below
-    query        the current filters as a query string without "?" and without page/segment; "" for none.
-                 Links keep them: `/image/{{ id }}{{ '?' ~ query if query }}`
-    sample       name of the sample that `/verify/{sample}` shows, None where there is none
+Every template gets `title` (the run's or dataset's name), `csrf` (sent back as X-Pix2cap-Token), `reviewer`,
+`read_only`, `version`, `keys` (all rows of `keys.KEYS`: key, action, words, page), `sample` (name of the
+frozen sample, None without one) and `task` ("review" or "verify").
 
-grid.html       GET /
-    grid         {total, page, pages, per_page, segments, images: [{image_id, file_name, width, height,
-                 segments, captioned, failed, open, decided, matching, refused, thumb, href}]}: as /api/images.
-                 `segments` = segments that match in all images; `matching` = those of this one;
-                 `open` = segments that nobody decided; `refused` = why the image could not be used, or None
-    filters      {status, class, check, finding, words_min, words_max, attempt, model, reviewer, decision, q,
-                 sort, page}: the values that count now, as text, "" where not set
-    choices      {status|class|check|finding|attempt|model|reviewer|decision|sort:
-                 [{value, label, count, selected}]} for the <select>s; count is of the whole run
-                 (None for sort); the empty value ("any") is not listed
-    links        {first, previous, next, last}: hrefs, None where there is no such page
-    problems     sentences on filters that were left out since they could not be read
-    data adds    {query}
-
-picture.html    GET /image/{image_id}?segment=ID&<filters>
-    image        as /api/image/{id}, see `web/api.py`
-    selected     the segment that ?segment= named; else the first that matches the filters; None without any
-    segment      its record of `image.segments`, None without any (so that the page reads without scripts)
-    data adds    {image, selected, query}
-
-verify.html     GET /verify/{sample}
-    progress     {sample, rater, done, total, left}
-    item         as /api/sample/{sample}/next, see `web/api.py`; None when this rater is done
-    axes         [{name: "object"|"attributes"|"relations"|"place", words, key_yes, key_no, key_unsure}]
-    answers      [{value: "yes"|"no"|"unsure", words}]
-    data adds    {progress, item, axes, answers}
-
-help.html       GET /help
-    tables       [{title, keys: [Key]}]: the keyboard tables of the picture, grid and verify pages
-
-error.html      any failed page
-    status       404, 400, 403, 410, 500, ...
-    message      what was expected, what came, what to do; plain text
-    retry        True where reloading may help
+grid.html.j2     answer (as /api/images), filters (name to text, "" where not set), facets (name to
+                 `[(value, segments)]` over everything), totals (images segments captioned failed open decided
+                 conflicts), sorts `[(value, words)]`, link(**changes) -> address of the grid with other
+                 filters, problems (sentences on filters that nobody could read)
+picture.html.j2  picture (as /api/image/{id}), query (the filters, without "?")
+verify.html.j2   item (as /api/sample/{name}/next)
+help.html.j2     nothing more
+problem.html.j2  status, problem (text)
 """
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from pix2cap import __version__
+from pix2cap.web.api import image_of, reviewer_of, site_of
+from pix2cap.web.filters import SORTS, Filters, read_filters, read_page
+from pix2cap.web.keys import KEYS
+from pix2cap.web.records import grid_record
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("pix2cap.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+    """A page; everything put into it is escaped."""
+    site = site_of(request)
+    shell = {
+        "title": site.collection.name,
+        "csrf": site.rules.csrf,
+        "reviewer": reviewer_of(request),
+        "read_only": site.collection.read_only,
+        "version": __version__,
+        "keys": [key.to_json() for key in KEYS],
+        "sample": site.settings.sample,
+        "task": site.settings.task,
+    }
+    page = _environment().get_template(f"{template}.html.j2").render(shell | context)
+    return HTMLResponse(page, status_code=status)
+
+
+def grid(request: Request) -> Response:
+    """GET /."""
+    site = site_of(request)
+    site.refresh()
+    filters, problems = read_filters(request.query_params)
+    return render(
+        request,
+        "grid",
+        answer=grid_record(site, filters, read_page(request.query_params)),
+        filters=filters.values(),
+        facets=site.index.facets(),
+        totals=site.index.totals(),
+        sorts=list(SORTS),
+        link=lambda **changes: _link(filters, **changes),
+        problems=problems,
+    )
+
+
+def _link(filters: Filters, **changes: object) -> str:
+    query = filters.query(**changes)
+    return f"/?{query}" if query else "/"
+
+
+def picture(request: Request) -> Response:
+    """GET /image/{id}."""
+    record = image_of(request)
+    return render(request, "picture", picture=record, query=record["query"])
+
+
+def help_page(request: Request) -> Response:
+    """GET /help."""
+    return render(request, "help")
+
+
+def problem(request: Request, status: int, text: str) -> Response:
+    """A page that says what went wrong."""
+    return render(request, "problem", status=status, problem=text)
