@@ -12,7 +12,8 @@ from pix2cap.annotate.findings import CheckSettings, Finding
 from pix2cap.text.language import language_name, other_language
 from pix2cap.text.words import count_words, ends_dangling
 
-_FINAL: Final = re.compile(r"[.!?。！？।؟…]['\"”’»)\]]*$")
+FULL_STOP: Final = re.compile(r"[.!?。！？।؟…]['\"”’»)\]]*$")
+"""The end of a whole sentence, in the scripts that captions are written in."""
 _TRAILING_OFF: Final = re.compile(r"(?:\.\.\.|…)['\"”’]*$")
 
 
@@ -74,13 +75,13 @@ def check_cut(text: str, settings: CheckSettings, *, peers: Collection[str]) -> 
     reason = "The caption stops in the middle of a sentence; write whole sentences, shorter if need be."
     if _TRAILING_OFF.search(tail):
         return Finding("cut", reason, confidence=0.9)
-    if _FINAL.search(tail):
+    if FULL_STOP.search(tail):
         return None
     if settings.is_english and ends_dangling(tail):
         return Finding("cut", reason)
     if tail.endswith((",", ";", ":", "-", "–", "—", "(", "、", "，")) or _is_open(tail):
         return Finding("cut", reason)
-    ended = sum(bool(_FINAL.search(peer.rstrip())) for peer in peers)
+    ended = sum(bool(FULL_STOP.search(peer.rstrip())) for peer in peers)
     if peers and ended >= 0.6 * len(peers):
         return Finding("cut", reason, confidence=0.8)
     if count_words(tail, language=settings.language) >= settings.hard_words[0] and not peers:

@@ -23,17 +23,17 @@ _WORDS: Final = {
         files("pix2cap.text").joinpath("subject_words.toml").read_text("utf-8")
     ).items()
 }
-_PREPOSITIONS: Final = _WORDS["prepositions"]
-_ARTICLES: Final = _WORDS["articles"]
+PREPOSITIONS: Final = _WORDS["prepositions"]
+ARTICLES: Final = _WORDS["articles"]
 _LEADS: Final = _WORDS["leads"]
 FINITE_VERBS: Final = _WORDS["verbs"]
 """Third-person forms that captions use."""
 _GRADES: Final = _WORDS["grades"]
 _COUNTS: Final = _WORDS["counts"]
 _ORDERS: Final = _WORDS["orders"]
-_PARTICIPLES: Final = _WORDS["participles"]
-_ADVERBS: Final = _WORDS["adverbs"]
-_PLAIN: Final = _WORDS["plain"]
+PARTICIPLES: Final = _WORDS["participles"]
+ADVERBS: Final = _WORDS["adverbs"]
+MEASURES: Final = _WORDS["plain"]
 _ALSO_ADJECTIVES: Final = _WORDS["also_adjectives"]
 
 
@@ -71,17 +71,21 @@ def find_subject(text: str, is_known: Callable[[str], bool]) -> Subject:
         >>> find_subject("A row of trees behind the man", words.__contains__).heads
         ('tree',)
     """
-    tokens = [token.replace("’", "'") for token in _TOKEN.findall(text.lower())]
-    return _Reader(_skip_lead(tokens), is_known).read()
+    return _Reader(skip_lead(tokens_of(text)), is_known).read()
 
 
-def _skip_lead(tokens: Sequence[str]) -> Sequence[str]:
-    """Drop what stands before the subject."""
+def tokens_of(text: str) -> list[str]:
+    """Lower-cased words and marks of a caption, as its subject is read."""
+    return [token.replace("’", "'") for token in _TOKEN.findall(text.lower())]
+
+
+def skip_lead(tokens: Sequence[str]) -> Sequence[str]:
+    """Drop what stands before the subject: "At the left, ...", "In front stands ..."."""
     if tokens[:1] == ["there"] and len(tokens) > 2:
         return tokens[2:]
     if tokens and (tokens[0] in _LEADS or tokens[0] in _GRADES):
         return _skip_phrase(tokens)
-    opens = len(tokens) > 2 and tokens[0].endswith(("ing", "ed")) and tokens[1] in _PREPOSITIONS | _ARTICLES
+    opens = len(tokens) > 2 and tokens[0].endswith(("ing", "ed")) and tokens[1] in PREPOSITIONS | ARTICLES
     return tokens[list(tokens).index(",") + 1 :] if opens and "," in tokens[:16] else tokens
 
 
@@ -93,8 +97,8 @@ def _skip_phrase(tokens: Sequence[str]) -> Sequence[str]:
     """
     grades = tokens[0] in _GRADES
     for i, token in enumerate(tokens[1:16], start=1):
-        if token == "," and i + 1 < len(tokens) and (not grades or tokens[i + 1] in _ARTICLES | _COUNTS):
-            return _skip_lead(tokens[i + 1 :])
+        if token == "," and i + 1 < len(tokens) and (not grades or tokens[i + 1] in ARTICLES | _COUNTS):
+            return skip_lead(tokens[i + 1 :])
     if grades:
         return tokens[1:]
     for i, token in enumerate(tokens[1:14], start=1):
@@ -157,7 +161,7 @@ class _Reader:
     def _noun(self, index: int, length: int) -> str:
         """The lexicon's form of the noun of `length` tokens at `index`, "" where it has none."""
         words = self._tokens[index : index + length]
-        if length == 1 and words[0] in _PLAIN:
+        if length == 1 and words[0] in MEASURES:
             return ""
         if any(not word[0].isalnum() or word.endswith("'s") for word in words):
             return ""
@@ -179,7 +183,7 @@ class _Reader:
     def _of(self, index: int) -> None:
         """`X of Y`: X heads where it is a known thing of its own; a measure or a part leaves it to Y."""
         before = self._tokens[index - 1] if index else ""
-        if self._head and before not in _PLAIN:
+        if self._head and before not in MEASURES:
             if self._heads_of_known(index):
                 self._others += self._of_words(index)
                 self._close()
@@ -205,17 +209,17 @@ class _Reader:
         if not self._said:
             return True
         following = self._tokens[index + 1 : index + 2]
-        if not following or following[0] in FINITE_VERBS or following[0] in _PREPOSITIONS - {"partly"}:
+        if not following or following[0] in FINITE_VERBS or following[0] in PREPOSITIONS - {"partly"}:
             return False
         self._close()
         return True
 
     def _ends(self, index: int, token: str) -> bool:
-        if token in _ARTICLES or token.endswith("'s"):
+        if token in ARTICLES or token.endswith("'s"):
             return self._said
         if not token[0].isalnum():
             return True
-        if token in _PREPOSITIONS:
+        if token in PREPOSITIONS:
             return self._said or token not in _GRADES | {"lit", "like"}
         return self._said and self._is_verb(index, 1)
 
@@ -231,38 +235,38 @@ class _Reader:
                 or self._tokens[index - 1].endswith(("s", "en", "le"))
                 or self._over(index + 1)
             )
-        if token in _PARTICIPLES or (token.endswith(("ing", "ed")) and not self._phrase_at(index)):
+        if token in PARTICIPLES or (token.endswith(("ing", "ed")) and not self._phrase_at(index)):
             return True
         if self._phrase_at(index) or not self._over(index + 1):
             return False
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
-        return bool(self._head) and (following in _ARTICLES or token.endswith("s"))
+        return bool(self._head) and (following in ARTICLES or token.endswith("s"))
 
     def _is_late_verb(self, index: int) -> bool:
         """True for the verb of a subject that no lexicon knows: "towelling runs along the wall"."""
         token = self._tokens[index]
         may_be = index >= 2 and token in FINITE_VERBS and token.endswith("s")
-        if not may_be or self._tokens[index - 1] in _ARTICLES:
+        if not may_be or self._tokens[index - 1] in ARTICLES:
             return False
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
-        return following in _ARTICLES | _PREPOSITIONS | _ADVERBS
+        return following in ARTICLES | PREPOSITIONS | ADVERBS
 
     def _over(self, index: int) -> bool:
         """True where the word at `index` cannot go on with a noun phrase."""
         token = self._tokens[index] if index < len(self._tokens) else "."
-        if token in _ARTICLES | _PREPOSITIONS | _ADVERBS | FINITE_VERBS | _PARTICIPLES | {"and", "or", "of"}:
+        if token in ARTICLES | PREPOSITIONS | ADVERBS | FINITE_VERBS | PARTICIPLES | {"and", "or", "of"}:
             return True
         if not token[0].isalnum() or token.endswith(("ly", "ing")):
             return True
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
-        follows_verb = following in _ARTICLES | _PREPOSITIONS or not following[0].isalnum()
+        follows_verb = following in ARTICLES | PREPOSITIONS or not following[0].isalnum()
         return token.endswith(("s", "ed")) and follows_verb and not self._phrase_at(index)
 
     def _other_word(self, token: str) -> None:
         """A word the lexicon lacks: before the first noun an adjective, after it perhaps the true head."""
-        if token in _ADVERBS or token.endswith("ly"):
+        if token in ADVERBS or token.endswith("ly"):
             return
-        if token in _PLAIN:
+        if token in MEASURES:
             # "a tree line", "a car part": the known noun before still says what it is.
             self._said = self._said or self._head is not None or self._measures(token)
             return

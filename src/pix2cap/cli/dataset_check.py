@@ -1,0 +1,56 @@
+"""`pix2cap dataset check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pix2cap.cli.output import print_json, say
+
+Check = Literal["refusal", "mark_talk", "language", "cut", "repeat", "class", "swap", "side", "colour"]
+
+
+def check(
+    source: Path,
+    *,
+    masks: Path | None = None,
+    images: Path | None = None,
+    checks: tuple[Check, ...] = (),
+    language: str = "en",
+    min_confidence: float = 0.5,
+    format: Literal["table", "json"] = "table",
+) -> int:
+    """List captions that are probably not true, worst first; exit code 1 where there are any.
+
+    Args:
+        source: A dataset folder, or a COCO panoptic JSON whose segments have a description or caption.
+        masks: Folder or zip of the mask PNGs.
+        images: Folder of the pictures; without it colours are not looked at.
+        checks: Run these only; all by default.
+        language: Language that the captions should be in.
+        min_confidence: Leave out findings that are less sure, 0 to 1.
+        format: table or json.
+    """
+    from pix2cap.cli.image_progress import report_images
+    from pix2cap.dataset.check import CHECKS, check_dataset
+
+    with report_images() as on_progress:
+        report = check_dataset(
+            source,
+            masks=masks,
+            images=images,
+            checks=checks or CHECKS,
+            language=language,
+            min_confidence=min_confidence,
+            on_progress=on_progress,
+        )
+    for line in report.skipped:
+        say(line)
+    if format == "json":
+        print_json(report.to_json())
+    else:
+        for found in report.findings:
+            where = f"image {found.image_id}, segment {found.segment_id}"
+            print(f"{found.confidence:.2f}  {found.check:<9}  {where}: {found.reason}")
+        say(f"{len(report.findings)} findings in {report.captions} captions on {report.images} images")
+    return 1 if report.findings else 0
