@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from pix2cap.core import Problem
+from pix2cap.core.boxes import label_extents
 from pix2cap.errors import ImageRefused
 from pix2cap.formats.file_places import EscapeError, FolderFiles
 from pix2cap.formats.file_source import FileSource, MapReading
@@ -38,7 +39,10 @@ class _Objects:
         # The area of a whole polygon says nothing of the pixels left after others were painted over it,
         # nor does its box: neither is kept, so neither is compared.
         kept = {key: value for key, value in item.items() if key not in ("area", "bbox")}
-        row = [segment_row(kept), item.get("segmentation")]
+        row = [segment_row(kept), item.get("segmentation"), item.get("id")]
+        if is_int(item.get("segment_id")):
+            # Annotation ids are unique in a file, segment ids in an image: files of ours have both.
+            row[0][0] = item["segment_id"]
         self.numbers.setdefault(image_id, array("Q")).append(self.store.append(orjson.dumps(row)))
 
     def rows(self, image_id: int) -> list[list[Any]]:
@@ -96,16 +100,33 @@ class CocoInstancesSource(FileSource):
         Raises:
             KeyError: No such image.
         """
-        rows = [row for row, _ in self._objects.rows(image_id)]
-        ids = [row[0] for row in rows]
-        return dict(zip(free_ids(ids), ids, strict=True))
+        rows = self._objects.rows(image_id)
+        return dict(zip(free_ids([row[0] for row, *_ in rows]), [own for *_, own in rows], strict=True))
+
+    def overlapped(self, image_id: int) -> dict[int, int]:
+        """Pixels that segments lose to smaller ones painted over them, by segment id; none that lose none.
+
+        Raises:
+            KeyError: No such image.
+        """
+        record, segmentations = self._record(image_id)
+        size_wh = self._map_size(record)
+        if size_wh is None:
+            return {}
+        shapes = _drawable(record, segmentations, size_wh)[0]
+        id_map, _ = paint_shapes(shapes, size_wh)
+        ids, areas, _ = label_extents(id_map)
+        painted = dict(zip(ids.tolist(), areas.tolist(), strict=True))
+        lost = {shape.segment_id: shape.area - painted.get(shape.segment_id, 0) for shape in shapes}
+        return {segment_id: pixels for segment_id, pixels in lost.items() if pixels}
 
     def _record(self, image_id: int) -> tuple[ImageRecord, dict[int, Any]]:
         image_row = self._index.row(image_id)
         problems = self._duplicate_problems(image_id)
         rows, segmentations, seen = [], {}, set()
         loaded = self._objects.rows(image_id)
-        for segment_id, (row, segmentation) in zip(free_ids([r[0] for r, _ in loaded]), loaded, strict=True):
+        ids = free_ids([row[0] for row, *_ in loaded])
+        for segment_id, (row, segmentation, _) in zip(ids, loaded, strict=True):
             if not is_int(row[0]):
                 expected, got = "a whole number as `id` of an annotation", describe_type(row[0])
                 problems.append(Problem(self.name, Finding.WRONG_TYPE, image_id, segment_id, expected, got))
@@ -135,17 +156,12 @@ class CocoInstancesSource(FileSource):
                 None, problems=[Problem(self.name, Finding.MISSING_KEY, image_id, None, expected, got)]
             )
         _, segmentations = self._record(image_id)
-        shapes, problems = [], []
-        for segment in record.segments:
-            segment_id = segment.info.segment_id
-            try:
-                rle = segmentation_to_rle(segmentations[segment_id], size_wh)
-            except SegmentationError as error:
-                where = (self.name, Finding.BAD_SEGMENTATION, image_id, segment_id)
-                expected = f"polygons or RLE for {size_wh[0]} x {size_wh[1]} pixels"
-                problems.append(Problem(*where, expected, str(error), fatal=False))
-                continue
-            shapes.append(Shape(segment_id, rle, segment.info.is_crowd))
+        shapes, failed = _drawable(record, segmentations, size_wh)
+        expected = f"polygons or RLE for {size_wh[0]} x {size_wh[1]} pixels"
+        problems = [
+            Problem(self.name, Finding.BAD_SEGMENTATION, image_id, segment_id, expected, reason, fatal=False)
+            for segment_id, reason in failed.items()
+        ]
         id_map, hidden = paint_shapes(shapes, size_wh)
         for segment_id in hidden:
             where = (self.name, Finding.HIDDEN_SEGMENT, image_id, segment_id)
@@ -153,6 +169,22 @@ class CocoInstancesSource(FileSource):
         shown = {shape.segment_id for shape in shapes} - set(hidden)
         segments = tuple(s for s in record.segments if s.info.segment_id in shown)
         return MapReading(id_map, segments, problems)
+
+
+def _drawable(
+    record: ImageRecord, segmentations: dict[int, Any], size_wh: tuple[int, int]
+) -> tuple[list[Shape], dict[int, str]]:
+    """The segments that can be drawn, and why others cannot, by segment id."""
+    shapes, failed = [], {}
+    for segment in record.segments:
+        segment_id = segment.info.segment_id
+        try:
+            rle = segmentation_to_rle(segmentations[segment_id], size_wh)
+        except SegmentationError as error:
+            failed[segment_id] = str(error)
+            continue
+        shapes.append(Shape(segment_id, rle, segment.info.is_crowd))
+    return shapes, failed
 
 
 def read_coco_instances(
@@ -173,14 +205,21 @@ def read_coco_instances(
     """
     file = name or json_path.name
     categories, index, objects = CategoryTable(file), ImageIndex(file), _Objects(file)
-    stream_lists(json_path, {"images": index.add, "annotations": objects.add, "categories": categories.add})
+    licenses: list[Any] = []
+    handlers = {
+        "images": index.add,
+        "annotations": objects.add,
+        "categories": categories.add,
+        "licenses": licenses.append,
+    }
+    stream_lists(json_path, handlers, optional=("licenses",))
     problems = [*index.close(), *objects.problems, *categories.problems]
     problems += [
         Problem(file, Finding.ANNOTATION_WITHOUT_IMAGE, i, expected="an entry in `images`", got="none")
         for i in sorted(set(objects.numbers) - set(index.ids))
     ]
     pictures = FolderFiles(images) if images is not None else None
-    return CocoInstancesSource(
+    source = CocoInstancesSource(
         file,
         categories.by_id,
         index,
@@ -189,3 +228,5 @@ def read_coco_instances(
         objects=objects,
         arguments=(json_path, images),
     )
+    source.licenses = licenses
+    return source

@@ -8,14 +8,13 @@ from typing import Any
 
 import orjson
 
-from pix2cap.core import Problem, SegmentCaption
-from pix2cap.core.caption import CaptionStatus
+from pix2cap.core import Problem
 from pix2cap.formats.file_places import FolderFiles, open_masks
 from pix2cap.formats.file_source import FileSource, PngSource
 from pix2cap.formats.findings import Finding
 from pix2cap.formats.image_index import CategoryTable, ImageIndex
 from pix2cap.formats.json_stream import stream_lists
-from pix2cap.formats.records import ImageRecord, RecordReader, SegmentRecord, annotated_image, segment_row
+from pix2cap.formats.records import ImageRecord, RecordReader, annotated_image, segment_row
 from pix2cap.formats.row_store import RowStore
 
 
@@ -60,7 +59,7 @@ class CocoPanopticSource(PngSource):
         self._annotations = annotations
         self._reader = RecordReader(self.name, self.categories)
         self._arguments = arguments
-        self.licenses: list[Any] = licenses
+        self.licenses = licenses
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         *paths, name, truth = self._arguments
@@ -92,31 +91,6 @@ class CocoPanopticSource(PngSource):
             expected = "`file_name` in the annotation"
             problems.append(problem(Finding.MISSING_KEY, expected=expected, got="none"))
         return self._reader.image(image_id, image_row, mask_name, rows, problems)
-
-    def captions(self, image_id: int) -> tuple[SegmentCaption, ...]:
-        """The captions that the JSON has, for segments with `description`, `caption` or `caption_status`.
-
-        In the published layout an empty `description` means that there is none; such a segment is pending,
-        or crowd, unless a status says more.
-
-        Raises:
-            KeyError: No such image.
-        """
-        records = self.record(image_id).segments
-        return tuple(c for c in (_caption(record) for record in records) if c is not None)
-
-
-def _caption(record: SegmentRecord) -> SegmentCaption | None:
-    info, text = record.info, record.info.description
-    if text is None and record.status is None:
-        return None
-    if record.status in set(CaptionStatus):
-        status = CaptionStatus(record.status)
-    elif text:
-        status = CaptionStatus.CAPTIONED
-    else:
-        status = CaptionStatus.CROWD if info.is_crowd else CaptionStatus.PENDING
-    return SegmentCaption(info.segment_id, text or "", status, score=record.score)
 
 
 def read_coco_panoptic(

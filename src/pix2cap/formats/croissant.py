@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pix2cap.formats.captions_parquet import SCHEMA
+from pix2cap.formats.hub_parquet import FIELDS as SHARD_SCHEMA
 from pix2cap.formats.manifest import DatasetAbout, Tally
 
 _TERMS = (
@@ -33,12 +34,21 @@ def _context() -> dict[str, Any]:
     return context
 
 
-def croissant(about: DatasetAbout, tally: Tally, *, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The description; the same for the same content.
+def croissant(
+    about: DatasetAbout,
+    tally: Tally,
+    *,
+    files: Mapping[str, Mapping[str, Any]],
+    date: str | None = None,
+    cite: str | None = None,
+) -> dict[str, Any]:
+    """The description of a dataset folder; the same for the same content.
 
     Args:
         about: Name, licence and language.
         tally: Counts.
+        date: The day of publication, ISO 8601; None leaves it out.
+        cite: How to cite the dataset; None leaves it out.
         files: Name to `{"bytes", "sha256"}` of the JSON files. `captions.parquet` and the masks are file
             sets instead, which carry no hash: request ids are in the one, and both are in the manifest.
     """
@@ -58,6 +68,37 @@ def croissant(about: DatasetAbout, tally: Tally, *, files: Mapping[str, Mapping[
         _file_set("captions", "captions.parquet", "application/x-parquet"),
         _file_set("masks", "panoptic/**/*.png", "image/png"),
     ]
+    fields = [_field(column) for column in SCHEMA]
+    records = _records("segments", "One record a segment.", fields)
+    return _dataset(about, tally, [*objects, *sets], records, date, cite)
+
+
+def shard_croissant(
+    about: DatasetAbout, tally: Tally, *, date: str | None = None, cite: str | None = None
+) -> dict[str, Any]:
+    """The description of Parquet shards, by their pattern: an image a record, its segments within.
+
+    Args:
+        about: Name, licence and language.
+        tally: Counts.
+        date: The day of publication, ISO 8601; None leaves it out.
+        cite: How to cite the dataset; None leaves it out.
+    """
+    fields = [_shard_field(column) for column in SHARD_SCHEMA]
+    sets = [_file_set("shards", "data/*.parquet", "application/x-parquet")]
+    records = _records("images", "One record an image, with a list of its segments.", fields)
+    return _dataset(about, tally, sets, records, date, cite)
+
+
+def _dataset(
+    about: DatasetAbout,
+    tally: Tally,
+    distribution: list[dict[str, Any]],
+    records: dict[str, Any],
+    date: str | None,
+    cite: str | None,
+) -> dict[str, Any]:
+    told = {"datePublished": date, "citeAs": cite}
     return {
         "@context": _context(),
         "@type": "sc:Dataset",
@@ -67,17 +108,40 @@ def croissant(about: DatasetAbout, tally: Tally, *, files: Mapping[str, Mapping[
         "inLanguage": about.language,
         "license": about.license,
         "version": "1.0.0",
-        "distribution": [*objects, *sets],
-        "recordSet": [
-            {
-                "@type": "cr:RecordSet",
-                "@id": "segments",
-                "name": "segments",
-                "description": "One record a segment.",
-                "field": [_field(column) for column in SCHEMA],
-            }
-        ],
+        **{key: value for key, value in told.items() if value is not None},
+        "distribution": distribution,
+        "recordSet": [records],
     }
+
+
+def _records(name: str, description: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": description, "field": fields}
+
+
+def _shard_field(column: pa.Field) -> dict[str, Any]:
+    where = f"images/{column.name}"
+    source = {"fileSet": {"@id": "shards"}, "extract": {"column": column.name}}
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": where, "name": column.name}
+    if pa.types.is_struct(column.type):
+        # As dataset hubs do it: the struct's bytes are the picture.
+        return field | {"dataType": "sc:ImageObject", "source": source | {"transform": {"jsonPath": "bytes"}}}
+    if not pa.types.is_list(column.type):
+        return field | {"dataType": _data_type(column.type), "source": source}
+    members = [
+        {
+            "@type": "cr:Field",
+            "@id": f"{where}/{member.name}",
+            "name": member.name,
+            "dataType": _data_type(_inner(member.type)),
+            "source": source | {"transform": {"jsonPath": member.name}},
+        }
+        for member in column.type.value_type
+    ]
+    return field | {"repeated": True, "subField": members}
+
+
+def _inner(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_list(kind) else kind
 
 
 def _file_set(name: str, includes: str, encoding: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pix2cap.core import Category, ImageRef, PanopticMap, Problem
+from pix2cap.core import Category, ImageRef, PanopticMap, Problem, SegmentCaption
 from pix2cap.core.boxes import label_extents
 from pix2cap.errors import ImageRefused
 from pix2cap.formats.file_places import EscapeError, FolderFiles, MaskFiles
@@ -18,7 +18,7 @@ from pix2cap.formats.findings import MANY, Finding, refusal
 from pix2cap.formats.image_index import ImageIndex
 from pix2cap.formats.pictures import Picture, read_picture
 from pix2cap.formats.png import MAX_PIXELS, PngError, decode_id_png, read_png_header
-from pix2cap.formats.records import ImageRecord, SegmentRecord
+from pix2cap.formats.records import ImageRecord, SegmentRecord, segment_caption
 from pix2cap.formats.source import SourceImage
 
 
@@ -62,6 +62,8 @@ class FileSource(ABC):
         self.pictures = pictures
         self._index = index
         self._image_ids = index.ids
+        self.licenses: list[Any] = []
+        """COCO's `licenses`, to which `license` of the images points."""
 
     @property
     def image_ids(self) -> Sequence[int]:
@@ -91,6 +93,18 @@ class FileSource(ABC):
     def image_extra(self, image_id: int) -> Mapping[str, Any]:
         """Licence, addresses and date of an image, where the JSON gives them."""
         return self.record(image_id).extra
+
+    def captions(self, image_id: int) -> tuple[SegmentCaption, ...]:
+        """The captions that the JSON has, for segments with `description`, `caption` or `caption_status`.
+
+        In the published layout an empty `description` means that there is none; such a segment is pending,
+        or crowd, unless a status says more.
+
+        Raises:
+            KeyError: No such image.
+        """
+        records = self.record(image_id).segments
+        return tuple(c for c in (segment_caption(record) for record in records) if c is not None)
 
     def _duplicate_problems(self, image_id: int) -> list[Problem]:
         if image_id not in self._index.duplicates:

@@ -33,17 +33,18 @@ def publish(item: CaptionedImage) -> Published:
     have a description, and the reverse; it is published as `failed`.
     """
     by_id = {caption.segment_id: caption for caption in item.captions}
-    published = {}
-    for segment in item.panoptic.segments:
-        caption = by_id.get(segment.id)
-        if segment.is_crowd:
-            status = CaptionStatus.CROWD
-        elif caption is None:
-            status = CaptionStatus.PENDING
-        elif caption.status is CaptionStatus.CAPTIONED and not caption.text.strip():
-            status = CaptionStatus.FAILED
-        else:
-            status = caption.status
-        text = caption.text if caption is not None and status is CaptionStatus.CAPTIONED else ""
-        published[segment.id] = PublishedCaption(text, status, caption)
-    return published
+    return {s.id: publish_segment(by_id.get(s.id), is_crowd=s.is_crowd) for s in item.panoptic.segments}
+
+
+def publish_segment(caption: SegmentCaption | None, *, is_crowd: bool) -> PublishedCaption:
+    """One segment's published caption; see `publish`."""
+    if is_crowd:
+        status = CaptionStatus.CROWD
+    elif caption is None:
+        status = CaptionStatus.PENDING
+    elif caption.status is CaptionStatus.CAPTIONED and not caption.text.strip():
+        status = CaptionStatus.FAILED
+    else:
+        status = caption.status
+    text = caption.text if caption is not None and status is CaptionStatus.CAPTIONED else ""
+    return PublishedCaption(text, status, caption)

@@ -31,6 +31,11 @@ class Shape:
     rle: dict[str, Any]
     is_crowd: bool
 
+    @property
+    def area(self) -> int:
+        """Pixels of the whole object."""
+        return int(coco_mask.area(self.rle))
+
 
 def segmentation_to_rle(segmentation: Any, size_wh: tuple[int, int]) -> dict[str, Any]:
     """COCO polygons, uncompressed or compressed RLE to compressed RLE.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pix2cap.core import Category, Problem
+from pix2cap.core import CaptionStatus, Category, Problem, SegmentCaption
 from pix2cap.formats.findings import Finding
 from pix2cap.formats.json_stream import describe_type, is_int, is_number
 from pix2cap.formats.png import MAX_ID
@@ -78,6 +78,20 @@ def segment_row(item: Any) -> list[Any] | str:
     while row[-1] is None and len(row) > 2:
         row.pop()
     return row
+
+
+def segment_caption(record: SegmentRecord) -> SegmentCaption | None:
+    """What a JSON says of a segment's caption; None where it says nothing."""
+    info, text = record.info, record.info.description
+    if text is None and record.status is None:
+        return None
+    if record.status in set(CaptionStatus):
+        status = CaptionStatus(record.status)
+    elif text:
+        status = CaptionStatus.CAPTIONED
+    else:
+        status = CaptionStatus.CROWD if info.is_crowd else CaptionStatus.PENDING
+    return SegmentCaption(info.segment_id, text or "", status, score=record.score)
 
 
 class RecordReader:
