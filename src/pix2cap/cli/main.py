@@ -106,8 +106,8 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         "pix2cap.cli.dataset_merge:merge",
         "Write several datasets as one.",
         (
-            "pix2cap dataset merge demo/dataset dataset --out both",
-            "pix2cap dataset merge monday tuesday --prefer last --renumber --copy-images --out week",
+            "pix2cap dataset merge demo/dataset demo/dataset --out both",
+            "pix2cap dataset merge demo/dataset demo/dataset --out both --prefer last --copy-images",
         ),
     ),
     "dataset split": (
@@ -130,8 +130,8 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         "pix2cap.cli.dataset_diff:diff",
         "List what differs between two datasets.",
         (
-            "pix2cap dataset diff demo/dataset dataset",
-            "pix2cap dataset diff monday tuesday --html diff.html --format json",
+            "pix2cap dataset diff demo/dataset demo/dataset",
+            "pix2cap dataset diff demo/dataset demo/dataset --html diff.html --format json",
         ),
     ),
     "dataset check": (

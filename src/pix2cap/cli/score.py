@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pix2cap.cli.image_progress import report_images
 from pix2cap.cli.output import print_json, say
 from pix2cap.cli.suite_progress import report_suite_progress
 from pix2cap.errors import InputError, UsageError
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "json", "latex", "csv"]
 
-_PLAIN_EVERY_S = 10.0
 _BY_SUFFIX: dict[str, Format] = {".json": "json", ".tex": "latex", ".csv": "csv"}
 
 
@@ -135,39 +132,3 @@ def _read_meteor_pairs(path: Path) -> dict[str, float]:
     if not isinstance(record, dict):
         raise InputError(f"{path}: expected a JSON object of METEOR by image_gt_prediction, got no object")
     return record
-
-
-@contextmanager
-def report_images() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal; elsewhere a plain line every ten seconds, so that small sets stay silent."""
-    if not sys.stderr.isatty():
-        yield _plain_lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-            if done == total:
-                bar.stop()  # Metrics show a bar of their own.
-
-        yield advance
-
-
-def _plain_lines() -> Callable[[int, int], None]:
-    began = last = time.monotonic()
-
-    def advance(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _PLAIN_EVERY_S:
-            return
-        last = now
-        rate = done / max(1e-9, now - began)
-        say(f"{done}/{total} images, {rate:.0f} images/s, about {(total - done) / rate:.0f} s left")
-
-    return advance

@@ -43,7 +43,7 @@ def _captioned(source: CocoPanopticSource, rows: Iterator[dict[str, Any]]) -> It
             known[row["segment_id"]] = row
             row = next(rows, None)
         panoptic = source.panoptic(image_id)
-        captions = tuple(_enrich(c, known.get(c.segment_id)) for c in source.captions(image_id))
+        captions = tuple(with_provenance(c, known.get(c.segment_id)) for c in source.captions(image_id))
         segments = tuple(
             replace(s, declared_area=known[s.id]["declared_area"]) if s.id in known else s
             for s in panoptic.segments
@@ -51,8 +51,11 @@ def _captioned(source: CocoPanopticSource, rows: Iterator[dict[str, Any]]) -> It
         yield CaptionedImage(entry.image, replace(panoptic, segments=segments), captions)
 
 
-def _enrich(caption: SegmentCaption, row: dict[str, Any] | None) -> SegmentCaption:
-    """Add what the parquet row knows, unless the JSON was edited since and says something else."""
+def with_provenance(caption: SegmentCaption, row: dict[str, Any] | None) -> SegmentCaption:
+    """A caption with what its row of `captions.parquet` knows: reason, score, source and unpublished text.
+
+    Unless the JSON was edited since and says something else.
+    """
     if row is None or row["status"] != caption.status or row["caption"] != caption.text:
         return caption
     text = row["text"] if row["text"] is not None else caption.text
