@@ -41,7 +41,7 @@ def _environment() -> Environment:
     )
 
 
-def render(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
+def render(request: Request, template: str, *, http_status: int = 200, **context: Any) -> Response:
     """A page; everything put into it is escaped."""
     site = site_of(request)
     shell = {
@@ -55,7 +55,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
         "task": site.settings.task,
     }
     page = _environment().get_template(f"{template}.html.j2").render(shell | context)
-    return HTMLResponse(page, status_code=status)
+    return HTMLResponse(page, status_code=http_status)
 
 
 def grid(request: Request) -> Response:
@@ -94,4 +94,4 @@ def help_page(request: Request) -> Response:
 
 def problem(request: Request, status: int, text: str) -> Response:
     """A page that says what went wrong."""
-    return render(request, "problem", status=status, problem=text)
+    return render(request, "problem", http_status=status, status=status, problem=text)
