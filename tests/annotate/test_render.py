@@ -49,7 +49,7 @@ def prepare(loaded: LoadedImage, ask: Ask | None = None, **changed: Any) -> Prep
         "template": load_prompt(),
         "settings": settings,
         "style": RenderStyle.of(settings),
-        "round_number": 0,
+        "round_key": 0,
         "reads_pictures": True,
     } | changed
     return prepare_ask(loaded, ask or first_ask(loaded), **arguments)
@@ -98,7 +98,7 @@ CHANGES: dict[str, Any] = {
     "language": lambda: {"settings": replace(SETTINGS, language="de")},
     "quality": lambda: {"settings": replace(SETTINGS, jpeg_quality=50)},
     "side": lambda: {"settings": replace(SETTINGS, max_side=64)},
-    "round": lambda: {"round_number": 1},
+    "round": lambda: {"round_key": 1},
 }
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pix2cap.annotate.decisions import Standing, apply, read_standings
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal, Outcome, told_of_damage
 from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.annotate.settings import RunConfig, SourcePaths
 from pix2cap.annotate.status import RunStatus, read_status
-from pix2cap.core import CaptionedImage, CaptionSource, ImageRef, PanopticMap, SegmentCaption
+from pix2cap.core import CaptionedImage, CaptionSource, CaptionStatus, ImageRef, PanopticMap, SegmentCaption
 from pix2cap.errors import ImageRefused, InputError, UsageError
 from pix2cap.formats.dataset_folder import DatasetWriter
 from pix2cap.formats.file_source import FileSource
@@ -31,6 +33,8 @@ class Exported:
         refused: Images whose map could not be read, so that no file but the manifest has them.
         segments_refused: Their segments.
         segments: The other segments, by status.
+        decided: Segments that a reviewer decided about.
+        conflicts: Those of them where two reviewers decided differently, and the later counts.
     """
 
     folder: str
@@ -38,6 +42,8 @@ class Exported:
     refused: int
     segments_refused: int
     segments: dict[str, int]
+    decided: int = 0
+    conflicts: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The record as `annotate export --format json` prints it."""
@@ -50,7 +56,7 @@ def export_run(
     """Write the dataset folder of a run: every segment in scope, whatever became of it.
 
     Same journal, same bytes, but for the time in `manifest.json`. A run may be exported while it is
-    being worked on; what is open then is `pending`.
+    being worked on; what is open then is `pending`. What reviewers decided goes before what the model said.
 
     Args:
         run_dir: The run folder.
@@ -85,12 +91,14 @@ def export_run(
     path = run_path / JOURNAL_NAME
     journal = Journal(path, writable=False)
     with told_of_damage(path), contextlib.closing(journal), writer:
+        counting: list[Standing] = []
         for image_id in journal.image_ids():
-            _add(writer, source, journal, config, image_id, copy_images=copy_images)
+            counting += _add(writer, source, journal, config, image_id, copy_images=copy_images)
     tally = writer.tally
     counts = {status.value: count for status, count in sorted(tally.statuses.items())}
     hidden = sum(one["segments"] for one in tally.refused)
-    return Exported(str(out_path), tally.images, len(tally.refused), hidden, counts)
+    conflicts = sum(standing.conflict for standing in counting)
+    return Exported(str(out_path), tally.images, len(tally.refused), hidden, counts, len(counting), conflicts)
 
 
 def _open_source(paths: SourcePaths, run_dir: Path) -> FileSource:
@@ -129,7 +137,7 @@ def _add(
     image_id: int,
     *,
     copy_images: bool,
-) -> None:
+) -> list[Standing]:
     try:
         entry = source.entry(image_id)
     except KeyError:
@@ -142,7 +150,7 @@ def _add(
     except ImageRefused as error:
         n_segments = sum(not segment.is_crowd for segment in entry.segments)
         writer.refuse(image_id, entry.image.file_name, str(error), n_segments=n_segments)
-        return
+        return []
     picture: Picture | None = None
     if copy_images:
         # A refused picture is a finding of the run already; its segments are in the dataset as failed.
@@ -150,18 +158,34 @@ def _add(
             picture = source.picture(image_id)
     width, height = panoptic.size_wh
     image = ImageRef(image_id, entry.image.file_name, width, height)
-    captions = _captions(journal, config, image_id, panoptic)
+    with journal.query() as sql:
+        standings = {segment: one for (_, segment), one in read_standings(sql, image_id).items()}
+    captions = reviewed_captions(journal, config, image_id, panoptic, standings)
     writer.add(
         CaptionedImage(image, panoptic, captions),
         map_png=source.map_png(image_id),
         picture=picture,
         extra=source.image_extra(image_id),
     )
+    return [one for one in standings.values() if one.decision is not None]
 
 
-def _captions(
-    journal: Journal, config: RunConfig, image_id: int, panoptic: PanopticMap
+def reviewed_captions(
+    journal: Journal,
+    config: RunConfig,
+    image_id: int,
+    panoptic: PanopticMap,
+    standings: Mapping[int, Standing],
 ) -> tuple[SegmentCaption, ...]:
+    """The captions of one image as the model and, after it, the reviewers left them.
+
+    Args:
+        journal: Of the run.
+        config: Of the run.
+        image_id: The image.
+        panoptic: Its map; crowd has no captions.
+        standings: By segment id.
+    """
     sources = journal.sources(image_id)
     prompt = config.settings.prompt_version
 
@@ -175,7 +199,14 @@ def _captions(
         return SegmentCaption(outcome.segment_id, outcome.text, outcome.status, outcome.reason, source)
 
     found = journal.outcomes(image_id)
-    return tuple(caption(found[s.id]) for s in panoptic.captionable() if s.id in found)
+    captions = []
+    for segment in panoptic.captionable():
+        outcome, standing = found.get(segment.id), standings.get(segment.id)
+        if outcome is None and standing is None:
+            continue
+        said = SegmentCaption(segment.id, "", CaptionStatus.PENDING) if outcome is None else caption(outcome)
+        captions.append(said if standing is None else apply(said, standing))
+    return tuple(captions)
 
 
 def _about(config: RunConfig, status: RunStatus, source: Path) -> DatasetAbout:

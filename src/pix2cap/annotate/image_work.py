@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from pix2cap.annotate import ladder
+from pix2cap.annotate.ask_again import answered_questions, open_questions, round_key, start_again
 from pix2cap.annotate.asker import Asker, StoppedError, StopSignal
 from pix2cap.annotate.bounds import require_range
+from pix2cap.annotate.decisions import Decision
 from pix2cap.annotate.events import EventLog
 from pix2cap.annotate.journal import AttemptRecord, Journal, Outcome
 from pix2cap.annotate.planner import high_cost_usd
@@ -119,7 +121,14 @@ def is_due(session: Session, image_id: int) -> bool:
     settled = session.journal.settled(image_id)
     if settled is None or settled.refused is not None or settled.rules != rules_version():
         return True
+    if _questions(session, image_id):
+        return True
     return session.options.retry_failed and _has_failed(session.journal.outcomes(image_id))
+
+
+def _questions(session: Session, image_id: int) -> tuple[Decision, ...]:
+    with session.journal.query() as sql:
+        return open_questions(sql, image_id)
 
 
 def _has_failed(outcomes: Mapping[int, Outcome]) -> bool:
@@ -186,30 +195,60 @@ async def _climb(
         session.events.add("refused", image_id=image_id, error=str(error))
         return
     done, attempts = earlier, list[AttemptRecord]()
+    with session.journal.query() as sql:
+        # Judged anew, an image goes through the questions of its reviewers again, each after its round.
+        asked_before = answered_questions(sql, image_id) if earlier is None else {}
+    questions = _questions(session, image_id)
     for round_number in rounds:
-        reached = max(reached, round_number)
-        state = await _climb_once(session, loaded, round_number, done)
-        attempts += state.attempts
-        done = {outcome.segment_id: outcome for outcome in ladder.outcomes(state)}
-        if not _has_failed(done):
-            break
-    results = [*(done or {}).values(), *_without_pixels(entry, loaded)]
-    await session.journal.settle(image_id, results, round_number=reached, rules=rules, attempts=attempts)
+        if done is None or _has_failed(done):
+            reached = max(reached, round_number)
+            state = await _climb_to_end(session, loaded, ladder.start(loaded.facts, done), round_number)
+            attempts += state.attempts
+            done = {outcome.segment_id: outcome for outcome in ladder.outcomes(state)}
+        for question in asked_before.get(round_number, ()):
+            done = await _ask_again(session, loaded, question, done, attempts)
+    done = done or {}
+    for question in questions:
+        done = await _ask_again(session, loaded, question, done, attempts)
+    results = [*done.values(), *_without_pixels(entry, loaded)]
+    await session.journal.settle(
+        image_id,
+        results,
+        round_number=reached,
+        rules=rules,
+        attempts=attempts,
+        answered=[(question.seq, question.segment_id) for question in questions],
+    )
     session.captioned += sum(o.status is CaptionStatus.CAPTIONED for o in results)
     failures = sum(o.status is CaptionStatus.FAILED for o in results)
     session.events.add("image", image_id=image_id, segments=len(results), failed=failures)
 
 
-async def _climb_once(
-    session: Session, loaded: LoadedImage, round_number: int, earlier: Mapping[int, Outcome] | None
+async def _ask_again(
+    session: Session,
+    loaded: LoadedImage,
+    question: Decision,
+    done: Mapping[int, Outcome],
+    attempts: list[AttemptRecord],
+) -> Mapping[int, Outcome]:
+    """The outcomes once a reviewer's question was put to the model."""
+    begun = start_again(loaded.facts, question, done)
+    if begun is None:
+        return done
+    state = await _climb_to_end(session, loaded, begun, round_key(question))
+    attempts += state.attempts
+    return {outcome.segment_id: outcome for outcome in ladder.outcomes(state)}
+
+
+async def _climb_to_end(
+    session: Session, loaded: LoadedImage, state: ladder.ImageState, key: int | str
 ) -> ladder.ImageState:
-    """All rungs of one round, for the segments that the rounds before it left without a caption."""
-    state = ladder.start(loaded.facts, earlier)
+    """All rungs that are left, for the segments still open; `key` tells the requests' round."""
     while True:
         state, asks = ladder.next_asks(state, loaded.facts, session.settings)
         if not asks:
             return state
-        answers = await _answers(session, loaded, asks, round_number)
+        answers = await _answers(session, loaded, asks, key)
         state = ladder.absorb(state, loaded.facts, session.settings, list(zip(asks, answers, strict=True)))
         loaded.release()
 
@@ -226,10 +265,10 @@ def _short(error: ImageRefused) -> str:
 
 
 async def _answers(
-    session: Session, loaded: LoadedImage, asks: list[ladder.Ask], round_number: int
+    session: Session, loaded: LoadedImage, asks: list[ladder.Ask], key: int | str
 ) -> list[ladder.Answer]:
     """All replies of one rung; a stop waits for the replies that are on their way, so that they are kept."""
-    tasks = [asyncio.ensure_future(_answer(session, loaded, ask, round_number)) for ask in asks]
+    tasks = [asyncio.ensure_future(_answer(session, loaded, ask, key)) for ask in asks]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
@@ -237,7 +276,7 @@ async def _answers(
     return [result for result in results if not isinstance(result, BaseException)]
 
 
-async def _answer(session: Session, loaded: LoadedImage, ask: ladder.Ask, round_number: int) -> ladder.Answer:
+async def _answer(session: Session, loaded: LoadedImage, ask: ladder.Ask, key: int | str) -> ladder.Answer:
     strong = session.settings.strong_model
     name = strong if ask.stage == "stronger" and strong is not None else session.settings.model
     priced = session.asker.models[name]
@@ -248,7 +287,7 @@ async def _answer(session: Session, loaded: LoadedImage, ask: ladder.Ask, round_
         template=session.template,
         settings=session.settings,
         style=session.style,
-        round_number=round_number,
+        round_key=key,
         reads_pictures=reads_pictures,
     )
     high_usd = 0.0

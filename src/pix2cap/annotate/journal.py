@@ -206,8 +206,12 @@ class Journal:
         rules: str,
         attempts: Iterable[AttemptRecord] = (),
         refused: str | None = None,
+        answered: Iterable[tuple[int, int]] = (),
     ) -> None:
-        """Commit the end of one image in one transaction: attempts, outcomes, and that it is settled."""
+        """Commit the end of one image in one transaction: attempts, outcomes, and that it is settled.
+
+        `answered` names the reviewers' questions that were asked on the way: `(decision, segment id)` each.
+        """
         now = _now()
         statements: list[tuple[str, Sequence[object]]] = []
         for a in attempts:
@@ -222,6 +226,14 @@ class Journal:
                 (image_id, o.segment_id, str(o.status), o.text, o.reason, o.key, o.attempt, now),
             )
             for o in outcomes
+        ]
+        statements += [
+            (
+                "INSERT OR IGNORE INTO answered (decision, image_id, segment_id, round, at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (decision, image_id, segment_id, round_number, now),
+            )
+            for decision, segment_id in answered
         ]
         statements.append(
             (

@@ -97,7 +97,7 @@ def _write_request(
     style: RenderStyle,
 ) -> PreviewedRequest:
     prepared = prepare_ask(
-        loaded, ask, template=template, settings=settings, style=style, round_number=0, reads_pictures=True
+        loaded, ask, template=template, settings=settings, style=style, round_key=0, reads_pictures=True
     )
     parts = draw_parts(loaded, prepared, style)
     stem = f"{loaded.image.image_id}-{number}"

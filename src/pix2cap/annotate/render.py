@@ -126,16 +126,16 @@ def prepare_ask(
     template: PromptTemplate,
     settings: AnnotateSettings,
     style: RenderStyle,
-    round_number: int,
+    round_key: int | str,
     reads_pictures: bool,
 ) -> PreparedAsk:
     """Word one request and compute its key, without drawing.
 
     The key holds what decides the reply and nothing else: hashes of picture and map, which segments are
     drawn and cropped, the render parameters, the prompt as rendered, schema, model, sampling, and the round
-    (0 unless failed segments are retried on purpose). Two rungs that would send the same thing so have the
-    same key, and it is sent once. A model that reads no pictures is asked about an image id, which joins the
-    key then.
+    (0 unless failed segments are retried on purpose; a text for a reviewer's question). Two rungs that
+    would send the same thing so have the same key, and it is sent once. A model that reads no pictures is
+    asked about an image id, which joins the key then.
     """
     rows = loaded.facts.rows(ask)
     panoptic = loaded.facts.panoptic
@@ -163,7 +163,7 @@ def prepare_ask(
         "schema": REPLY_SCHEMA,
         "model": model,
         "sampling": asdict(settings.sampling),
-        "round": round_number,
+        "round": round_key,
         "image_id": None if reads_pictures else loaded.entry.image.image_id,
     }
     key = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pix2cap.annotate.decisions import Action, read_standings
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal, told_of_damage
 from pix2cap.annotate.settings import RunConfig
 
@@ -29,6 +31,33 @@ class SegmentCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """What people decided.
+
+    Args:
+        decided: Segments that a decision counts for: accepted + edited + rejected + ask_again.
+        accepted: As they were.
+        edited: With a text of the reviewer's.
+        rejected: Not to be published.
+        ask_again: Waiting for `annotate run`.
+        answered: Questions after which the model was asked.
+        conflicts: Segments that two reviewers decided about differently.
+        decisions: All decisions ever made.
+        reviewers: Who made them.
+    """
+
+    decided: int = 0
+    accepted: int = 0
+    edited: int = 0
+    rejected: int = 0
+    ask_again: int = 0
+    answered: int = 0
+    conflicts: int = 0
+    decisions: int = 0
+    reviewers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunStatus:
     """The counts of one run.
 
@@ -42,6 +71,7 @@ class RunStatus:
         output_tokens: Tokens received.
         cost_usd: Spent; None where the price of the model is unknown.
         model: Who was asked.
+        review: What people decided.
     """
 
     images: int
@@ -53,6 +83,7 @@ class RunStatus:
     output_tokens: int
     cost_usd: float | None
     model: str
+    review: ReviewCounts = ReviewCounts()
 
     def to_json(self) -> dict[str, Any]:
         """The record as `annotate status --format json` prints it."""
@@ -92,6 +123,7 @@ def read_status(run_dir: Path) -> RunStatus:
             " coalesce(sum(error IS NULL AND cost_usd IS NULL), 0) FROM replies"
         ).fetchone()
         sessions, priced = sql.execute("SELECT count(*), coalesce(sum(priced), 0) FROM sessions").fetchone()
+        review = _count_review(sql)
     settled = sum(by_status[name] for name in ("captioned", "not_visible", "failed"))
     counts = SegmentCounts(
         total=total,
@@ -114,4 +146,22 @@ def read_status(run_dir: Path) -> RunStatus:
         tokens_out,
         cost_usd,
         config.settings.model,
+        review,
+    )
+
+
+def _count_review(sql: sqlite3.Connection) -> ReviewCounts:
+    standings = read_standings(sql).values()
+    counting = Counter(one.decision.action for one in standings if one.decision is not None)
+    made = [decision for one in standings for decision in one.history]
+    return ReviewCounts(
+        decided=counting.total(),
+        accepted=counting[Action.ACCEPT],
+        edited=counting[Action.EDIT],
+        rejected=counting[Action.REJECT],
+        ask_again=counting[Action.ASK_AGAIN],
+        answered=sum(len(one.answered) for one in standings),
+        conflicts=sum(one.conflict for one in standings),
+        decisions=len(made),
+        reviewers=tuple(sorted({decision.reviewer for decision in made})),
     )
