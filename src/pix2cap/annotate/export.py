@@ -76,7 +76,7 @@ def export_run(
     """
     run_path, out_path = Path(run_dir), Path(out)
     config, status = RunConfig.read(run_path), read_status(run_path)
-    source = _open_source(config.paths, run_path)
+    source = open_run_source(config.paths, run_path)
     pictures = None if source.pictures is None else source.pictures.folder
     _require_elsewhere(out_path, config.paths, run_path, pictures)
     make_out_folder(out_path)
@@ -101,7 +101,12 @@ def export_run(
     return Exported(str(out_path), tally.images, len(tally.refused), hidden, counts, len(counting), conflicts)
 
 
-def _open_source(paths: SourcePaths, run_dir: Path) -> FileSource:
+def open_run_source(paths: SourcePaths, run_dir: Path) -> FileSource:
+    """Open what a run was made of.
+
+    Raises:
+        InputError: It is not there, or not what it was.
+    """
     try:
         return open_source(paths.source, masks=paths.masks, images=paths.images)
     except InputError as error:

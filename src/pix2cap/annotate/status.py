@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class ReviewCounts:
     answered: int = 0
     conflicts: int = 0
     decisions: int = 0
-    reviewers: tuple[str, ...] = ()
+    reviewers: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class RunStatus:
     output_tokens: int
     cost_usd: float | None
     model: str
-    review: ReviewCounts = ReviewCounts()
+    review: ReviewCounts = field(default_factory=ReviewCounts)
 
     def to_json(self) -> dict[str, Any]:
         """The record as `annotate status --format json` prints it."""
@@ -163,5 +163,5 @@ def _count_review(sql: sqlite3.Connection) -> ReviewCounts:
         answered=sum(len(one.answered) for one in standings),
         conflicts=sum(one.conflict for one in standings),
         decisions=len(made),
-        reviewers=tuple(sorted({decision.reviewer for decision in made})),
+        reviewers=sorted({decision.reviewer for decision in made}),
     )
