@@ -193,8 +193,8 @@ def _candidates(run_dir: Path, by: Sequence[str]) -> Iterator[_Candidate]:
                 values = {
                     "class": name,
                     "size": size_band(segment.area),
-                    "marks": marks_band(marks.get((asked and asked.request_key) or "")),
-                    "attempt": attempt_band(asked and asked.attempt),
+                    "marks": marks_band(marks.get((asked.request_key if asked else None) or "")),
+                    "attempt": attempt_band(None if asked is None else asked.attempt),
                 }
                 yield _Candidate(
                     image_id, caption.segment_id, name, caption.text, tuple(values[one] for one in by)

@@ -179,7 +179,7 @@ def _tokens(
             template=template,
             settings=settings,
             style=style,
-            round_number=0,
+            round_key=0,
             reads_pictures=True,
         )
         sizes = picture_sizes(loaded, [prepared], style)
