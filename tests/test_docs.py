@@ -23,7 +23,8 @@ from pix2cap.annotate.findings import CHECK_NAMES
 from pix2cap.annotate.ladder import STAGES
 from pix2cap.annotate.migrations import migrate
 from pix2cap.annotate.prompt import PLACEHOLDERS
-from pix2cap.cli.main import COMMANDS, _app
+from pix2cap.cli.commands import COMMANDS
+from pix2cap.cli.main import _app
 from pix2cap.core.caption import CaptionStatus
 from pix2cap.demo import Demo, run_demo
 from pix2cap.formats.dataset_folder import _ENTRIES

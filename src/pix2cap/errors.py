@@ -12,6 +12,7 @@
     │   └── ModelRejected     the endpoint said no for good (401, 404, unknown model): exit 2
     ├── MetricUnavailable     a metric cannot be computed here: data, jars or a model are missing
     ├── TrainingDiverged      a loss or gradient is no finite number: exit 2
+    ├── HubError              a dataset hub cannot be reached or refuses: exit 2
     ├── BudgetReached         the next request could exceed --max-cost: exit 3
     └── StorageFull           the disk took no more; what was committed is safe: exit 2
 
@@ -102,6 +103,10 @@ class ModelRejected(ModelError):
     def concerns_one_request(self) -> bool:
         """True where another request may be taken: this one is too large, or of a shape refused."""
         return self.status in (400, 413, 422)
+
+
+class HubError(Pix2CapError):
+    """A dataset hub could not be reached, or said no; what it took before stays there."""
 
 
 class MetricUnavailable(Pix2CapError):

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from pix2cap import __version__
-from pix2cap.cli.main import _GROUPS, COMMANDS, main
+from pix2cap.cli.commands import COMMANDS, GROUPS
+from pix2cap.cli.main import main
 from tests.cli.conftest import Call, start
 
 EXAMPLES = {name: examples for name, (_, _, examples) in COMMANDS.items()}
-EXAMPLES |= {name: examples for name, (_, examples) in _GROUPS.items()}
+EXAMPLES |= {name: examples for name, (_, examples) in GROUPS.items()}
 RUN_HERE = [name for name in EXAMPLES if name.split()[0] in ("annotate", "dataset", "demo", "report")]
 
 

@@ -8,7 +8,11 @@ from importlib.util import find_spec
 from pix2cap.errors import UsageError
 
 _TRAIN = ("torch", "safetensors", "tokenizers", "accelerate")
-_PACKAGES = {"train": _TRAIN, "sft": (*_TRAIN, "transformers", "peft", "trl", "datasets")}
+_PACKAGES = {
+    "train": _TRAIN,
+    "sft": (*_TRAIN, "transformers", "peft", "trl", "datasets"),
+    "hub": ("huggingface_hub", "datasets", "mlcroissant"),
+}
 
 
 def need_extra(extra: str, *, find: Callable[[str], object | None] = find_spec) -> None:
@@ -17,7 +21,7 @@ def need_extra(extra: str, *, find: Callable[[str], object | None] = find_spec) 
     Call it first in a command, before the room that imports them.
 
     Args:
-        extra: `train` or `sft`.
+        extra: `train`, `sft` or `hub`.
         find: Finds an installed package by name, None where there is none.
 
     Raises:

@@ -243,14 +243,20 @@ def _checked(evidence: Evidence) -> str:
 
 
 def _agreed(evidence: Evidence) -> str:
-    if not evidence.agreement:
+    told = evidence.verified
+    if told is None or not told.rated:
         return "## Human verification\n\nNo verdicts of people were given for this card.\n"
     rows = [
         (one.axis, str(one.n), one.told_rate(), "-" if one.alpha is None else f"{one.alpha:.3f}")
-        for one in evidence.agreement
+        for one in told.rows
     ]
-    head = ("axis", "verdicts", "accepted (95 % Wilson interval)", "Krippendorff's alpha")
-    return "## Human verification\n\n" + _table(head, rows)
+    people = "one person" if told.raters == 1 else f"{told.raters} people"
+    head = ("question", "captions decided", "right (95 % Wilson interval)", "Krippendorff's alpha")
+    return (
+        f"## Human verification\n\n{told.rated} of {told.items} captions of a frozen, stratified sample were"
+        f" judged by {people}; weighted, they stand for {100 * told.covered:.0f} % of the captions.\n\n"
+        + _table(head, rows)
+    )
 
 
 def _licences(about: DatasetAbout, evidence: Evidence) -> str:

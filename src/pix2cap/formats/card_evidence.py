@@ -20,9 +20,9 @@ class AgreementRow:
     """What people said along one axis.
 
     Args:
-        axis: `object`, `attributes`, `relations`, `place` or `all`.
-        n: Verdicts.
-        accepted: Share of yes, 0..1; None without verdicts.
+        axis: `object`, `attributes`, `relations`, `place`, or `caption` for all of it.
+        n: Captions that somebody found right or wrong along it.
+        accepted: Share found right, 0..1, weighted to all captions; None without verdicts.
         low: Lower end of its 95 % Wilson interval.
         high: Upper end.
         alpha: Krippendorff's alpha; None where no item has two raters.
@@ -50,6 +50,25 @@ class AgreementRow:
         return f"{told} ({100 * self.low:.1f} to {100 * self.high:.1f})"
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What people said of a frozen sample.
+
+    Args:
+        items: Captions in the sample.
+        rated: Those that somebody rated.
+        raters: People.
+        covered: Share of all captions for which the figures stand, 0..1.
+        rows: A row an axis.
+    """
+
+    items: int
+    rated: int
+    raters: int
+    covered: float
+    rows: tuple[AgreementRow, ...]
+
+
 @dataclass(frozen=True)
 class Evidence:
     """What a look at the whole dataset tells.
@@ -68,7 +87,7 @@ class Evidence:
         sources: What the dataset was made of, a line each.
         checks: Findings by check; None where no results were given.
         doubted: Captions with at least one finding.
-        agreement: A row an axis; () where no verdicts were given.
+        verified: What people said; None where no verdicts were given.
     """
 
     things: int
@@ -84,7 +103,7 @@ class Evidence:
     sources: tuple[str, ...] = ()
     checks: Mapping[str, int] | None = None
     doubted: int = 0
-    agreement: tuple[AgreementRow, ...] = ()
+    verified: Verified | None = None
 
     def told_words(self) -> str:
         """The lengths of captions in one line."""
