@@ -40,7 +40,7 @@ from urllib.parse import quote, unquote
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from pix2cap.annotate.checks import CheckSettings, SceneFacts, check_captions
@@ -160,10 +160,13 @@ def posted(work: Callable[[Request, dict[str, Any]], Response]) -> AsyncHandler:
 
     async def handle(request: Request) -> Response:
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise HTTPException(413, f"expected a body of at most {MAX_BODY} bytes, got more")
+        try:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise HTTPException(413, f"expected a body of at most {MAX_BODY} bytes, got more")
+        except ClientDisconnect:
+            return Response(status_code=400)  # Nobody hears it; a decision that came in half is none.
         try:
             record = orjson.loads(bytes(body))
         except orjson.JSONDecodeError as error:
@@ -215,9 +218,7 @@ def _decide(request: Request, record: dict[str, Any]) -> Response:
     image_id, segment_id = whole_number(record, "image_id"), whole_number(record, "segment_id")
     before = _segment(request, image_id, segment_id)
     if site.collection.read_only:
-        raise HTTPException(
-            403, f"{site.collection.name} is a dataset, which is read-only; decide in its run"
-        )
+        raise HTTPException(403, f"{site.collection.name} is a dataset, to be read only; decide in its run")
     try:
         action = Action(text_of(record, "action"))
     except ValueError:

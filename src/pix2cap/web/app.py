@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pix2cap.errors import InputError, Pix2CapError, StorageFull, UsageError
-from pix2cap.web import api, pages
+from pix2cap.web import api, pages, verify
 from pix2cap.web.pictures import Encoded
 from pix2cap.web.security import Guard
 from pix2cap.web.settings import ReviewSettings
@@ -86,6 +86,7 @@ def _routes() -> list[Route]:
     return [
         Route("/", pages.grid),
         Route("/image/{image_id:id}", pages.picture),
+        Route("/verify/{name}", verify.page),
         Route("/help", pages.help_page),
         Route("/api/ping", api.ping),
         Route("/api/images", api.images),
@@ -93,6 +94,9 @@ def _routes() -> list[Route]:
         Route("/api/decide", api.decide, methods=["POST"]),
         Route("/api/check", api.check, methods=["POST"]),
         Route("/api/reviewer", api.reviewer, methods=["POST"]),
+        Route("/api/sample/{name}/next", verify.next_item),
+        Route("/api/sample/{name}/item/{item:id}", verify.one_item),
+        Route("/api/verdict", verify.verdict, methods=["POST"]),
         Route("/pixels/{image_id:id}.jpg", api.pixels),
         Route("/thumb/{image_id:id}.jpg", api.thumb),
         Route("/map/{image_id:id}.png", api.id_map),

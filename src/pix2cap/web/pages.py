@@ -9,7 +9,7 @@ grid.html.j2     answer (as /api/images), filters (name to text, "" where not se
                  conflicts), sorts `[(value, words)]`, link(**changes) -> address of the grid with other
                  filters, problems (sentences on filters that nobody could read)
 picture.html.j2  picture (as /api/image/{id}), query (the filters, without "?")
-verify.html.j2   item (as /api/sample/{name}/next)
+verify.html.j2   item (as /api/sample/{name}/next, see `web/verify.py`); sample is the one of the address
 help.html.j2     nothing more
 problem.html.j2  status, problem (text)
 """
@@ -51,7 +51,7 @@ def render(request: Request, template: str, *, http_status: int = 200, **context
         "read_only": site.collection.read_only,
         "version": __version__,
         "keys": [key.to_json() for key in KEYS],
-        "sample": site.settings.sample,
+        "sample": site.sample,
         "task": site.settings.task,
     }
     page = _environment().get_template(f"{template}.html.j2").render(shell | context)

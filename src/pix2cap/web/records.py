@@ -232,6 +232,33 @@ def _can(site: Site, segment: ReviewedSegment, taken_back: Several[int], reviewe
     return [str(action) for action, possible in can.items() if possible]
 
 
+def placed_segment(site: Site, image_id: int, segment_id: int) -> dict[str, Any]:
+    """Where a segment is and how it looks, without anything that was said of it.
+
+    Raises:
+        KeyError: No such image or segment.
+    """
+    image = site.image(image_id)
+    segment = next((s for s in image.segments if s.segment_id == segment_id), None)
+    if segment is None:
+        raise KeyError(segment_id)
+    shapes, refused = _shapes(site, image)
+    width, height = (image.width, image.height) if shapes is None else shapes.size_wh
+    looks = _looks(image_id, segment_id, None if shapes is None else shapes.segments.get(segment_id))
+    return {
+        "image_id": image_id,
+        "segment_id": segment_id,
+        "file_name": image.file_name,
+        "is_thing": segment.is_thing,
+        "width": width,
+        "height": height,
+        "pixels": f"/pixels/{image_id}.jpg",
+        "map": None if shapes is None else f"/map/{image_id}.png",
+        "refused": refused,
+        **{name: looks[name] for name in ("box", "color", "crop", "marked")},
+    }
+
+
 def texts_beside(image: ReviewedImage, segment_id: int) -> Mapping[int, str]:
     """The captions of an image's other segments."""
     return {

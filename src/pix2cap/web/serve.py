@@ -42,15 +42,20 @@ def serve(settings: ReviewSettings, *, on_ready: Callable[[str], None], open_bro
             timer = Timer(_BROWSER_AFTER_S, webbrowser.open, [address])
             timer.daemon = True
             timer.start()
-        config = uvicorn.Config(
-            app_of(site),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=3,
-        )
-        uvicorn.Server(config).run(sockets=[listening])
+        server_of(site).run(sockets=[listening])
+
+
+def server_of(site: Site) -> uvicorn.Server:
+    """A server that says nothing of itself, and lets what is being answered finish when it is stopped."""
+    config = uvicorn.Config(
+        app_of(site),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=3,
+    )
+    return uvicorn.Server(config)
 
 
 def bind(host: str, port: int) -> socket.socket:
