@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from pix2cap.cli.output import say
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from pix2cap.evaluate.bench_session import BenchProgress
 
 _PLAIN_EVERY_S = 10.0
@@ -34,14 +36,12 @@ def _bar() -> Iterator[Callable[[BenchProgress], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, TextColumn("{task.fields[spend]}"), console=console, transient=True) as bar:
-        tasks = {
-            step: bar.add_task(step, total=None, visible=False, spend="") for step in ("answers", "grades")
-        }
+        tasks: dict[str, TaskID] = {}
 
         def advance(told: BenchProgress) -> None:
-            bar.update(
-                tasks[told.step], total=told.total, completed=told.done, visible=True, spend=_spend(told)
-            )
+            if told.step not in tasks:
+                tasks[told.step] = bar.add_task(told.step, total=None, spend="")
+            bar.update(tasks[told.step], total=told.total, completed=told.done, spend=_spend(told))
 
         yield advance
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from pix2cap.cli.output import print_json, say
+from pix2cap.dataset.judge_options import JudgeOptions
 
 Check = Literal["refusal", "mark_talk", "language", "cut", "repeat", "class", "swap", "side", "colour"]
 
@@ -18,6 +21,7 @@ def check(
     checks: tuple[Check, ...] = (),
     language: str = "en",
     min_confidence: float = 0.5,
+    judge: Annotated[JudgeOptions, Parameter(name="*", negative="")] = JudgeOptions(),  # noqa: B008
     format: Literal["table", "json"] = "table",
 ) -> int:
     """List captions that are probably not true, worst first; exit code 1 where there are any.
@@ -29,11 +33,16 @@ def check(
         checks: Run these only; all by default.
         language: Language that the captions should be in.
         min_confidence: Leave out findings that are less sure, 0 to 1.
+        judge: A second model that says which statements of every caption are true.
         format: table or json.
     """
+    from pix2cap.cli.dataset_judge import add_findings, plan_judge, run_judge
     from pix2cap.cli.image_progress import report_images
     from pix2cap.dataset.check import CHECKS, check_dataset
 
+    if judge.is_asked and judge.plan:
+        return plan_judge(source, judge, masks=masks, images=images, format=format)
+    judged = run_judge(source, judge, masks=masks, images=images) if judge.is_asked else ()
     with report_images() as on_progress:
         report = check_dataset(
             source,
@@ -46,6 +55,7 @@ def check(
         )
     for line in report.skipped:
         say(line)
+    add_findings(report, judged, min_confidence)
     if format == "json":
         print_json(report.to_json())
     else:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.budget import spent_so_far
 from pix2cap.annotate.journal import JOURNAL_NAME, Journal, told_of_damage
 from pix2cap.annotate.out_folder import make_out_folder
 from pix2cap.annotate.settings import SourcePaths
+from pix2cap.dataset.check_scene import texts_of
 from pix2cap.dataset.judge_ask import JudgeStep, Judging
 from pix2cap.dataset.judge_options import JudgeOptions
 from pix2cap.dataset.judge_prompt import NAME, judge_words_hash
-from pix2cap.dataset.judge_result import RESULT_NAME, JudgedCaption, JudgeReport, Spend
+from pix2cap.dataset.judge_result import FINDINGS_NAME, RESULT_NAME, JudgedCaption, JudgeReport, Spend
 from pix2cap.errors import InputError, UsageError
 from pix2cap.evaluate.bench_session import (
     BenchOptions,
@@ -23,6 +25,7 @@ from pix2cap.evaluate.bench_session import (
     run_step,
     who_gets_what,
 )
+from pix2cap.evaluate.result_files import plain, write_json
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.open_source import open_source
 
@@ -60,16 +63,11 @@ class CaptionedSource:
     image_ids: Sequence[int] = field(default=())
 
     def captions(self, image_id: int) -> dict[int, str]:
-        """Segment id to caption of one image: published texts only, each segment once."""
-        found: dict[int, str] = {}
-        for record in self.source.record(image_id).segments:
-            text = (record.info.description or "").strip()
-            if text and not record.info.is_crowd and record.status in (None, "captioned"):
-                found.setdefault(record.info.segment_id, text)
-        return found
+        """Segment id to caption of one image, of those that are published."""
+        return texts_of(self.source.record(image_id))
 
 
-def open_captioned(
+def open_for_judge(
     source: Path, *, images: Path | None = None, masks: Path | None = None, limit: int | None = None
 ) -> CaptionedSource:
     """Open a captioned dataset for a judge.
@@ -106,19 +104,21 @@ def judge_dataset(
     images: Path | None = None,
     masks: Path | None = None,
     listeners: Listeners | None = None,
+    model: PricedModel | None = None,
 ) -> JudgeReport:
     """Judge every caption of a dataset, or go on where an earlier session stopped.
 
     Every reply is kept in a journal before it is used, so that the same call sends nothing twice; a caption
-    that was edited since is another question and is asked about again. `judge.json` is written however the
-    session ends.
+    that was edited since is another question and is asked about again. `judge.json`, and `findings.json` for
+    `pix2cap review --findings`, are written however the session ends.
 
     Args:
-        source: As `open_captioned` takes it.
+        source: As `open_for_judge` takes it.
         options: Who judges, where replies are kept, limits.
         images: Folder of the pictures.
         masks: Folder or zip of the mask PNGs.
         listeners: Who is told what.
+        model: A judge of your own in place of the one that the options name.
 
     Returns:
         What was found, earlier sessions included.
@@ -135,8 +135,8 @@ def judge_dataset(
         >>> judge_dataset(Path("dataset"), options).queue()[:3]  # doctest: +SKIP
     """
     out = options.require_out()
-    captioned = open_captioned(source, images=images, masks=masks, limit=options.limit)
-    model = options.open_judge()
+    captioned = open_for_judge(source, images=images, masks=masks, limit=options.limit)
+    judge = options.open_judge() if model is None else model
     told = listeners or Listeners()
     bench = BenchOptions(
         options.concurrency,
@@ -149,7 +149,7 @@ def judge_dataset(
     )
     step = JudgeStep(
         STEP,
-        model,
+        judge,
         source,
         NAME,
         judge_words_hash(),
@@ -165,8 +165,10 @@ def judge_dataset(
         run_step(step, out, bench, judging.work)
     finally:
         if judging.began:  # However it ended: what was paid for can be read.
-            _report(judging, captioned, step, out).write(out / RESULT_NAME)
-    return _report(judging, captioned, step, out)
+            report = _report(judging, captioned, step, out)
+            report.write(out / RESULT_NAME)
+            write_json(plain(report.findings()), out / FINDINGS_NAME)
+    return report
 
 
 def _report(judging: Judging, captioned: CaptionedSource, step: JudgeStep, out: Path) -> JudgeReport:

@@ -30,7 +30,7 @@ class JudgeOptions:
         max_cost: Stop before this many USD are exceeded (exit code 3).
         base_url: Endpoint of an OpenAI-compatible server (vLLM, SGLang, Ollama, OpenRouter, ...).
         per_request: Captions of one picture that a request asks about at most.
-        limit: Only the first so many images.
+        limit: Judge only the first so many images.
         retry_failed: Ask again about captions on which no reply was of use.
         max_tokens: Longest reply in tokens.
         temperature: Sampling temperature.
@@ -81,6 +81,19 @@ class JudgeOptions:
     def sampling(self) -> Sampling:
         """The part that goes to the model's sampler."""
         return Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+
+    @property
+    def is_asked(self) -> bool:
+        """True where a judge is named.
+
+        Raises:
+            UsageError: None is, but its folder or plan is asked for.
+        """
+        if self.judge is None and (self.plan or self.out is not None):
+            raise UsageError(
+                "expected --judge MODEL with --out and --plan, got none; checks alone write no files"
+            )
+        return self.judge is not None
 
     def require_judge(self) -> str:
         """The judge's name.

@@ -8,7 +8,7 @@ from pathlib import Path
 from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.planner import ASKED_AGAIN_SHARE, SAMPLE_IMAGES, Plan, Range
 from pix2cap.annotate.render import LoadedImage
-from pix2cap.dataset.judge import CaptionedSource, open_captioned
+from pix2cap.dataset.judge import CaptionedSource, open_for_judge
 from pix2cap.dataset.judge_ask import PictureQuestions
 from pix2cap.dataset.judge_options import JudgeOptions
 from pix2cap.errors import ImageRefused
@@ -27,7 +27,7 @@ def plan_judging(
     """Word every first request to a judge, without drawing or sending one.
 
     Args:
-        source: As `open_captioned` takes it.
+        source: As `open_for_judge` takes it.
         options: Who would judge.
         images: Folder of the pictures.
         masks: Folder or zip of the mask PNGs.
@@ -38,7 +38,7 @@ def plan_judging(
     Raises:
         InputError, UsageError: Something given is wrong.
     """
-    captioned = open_captioned(source, images=images, masks=masks, limit=options.limit)
+    captioned = open_for_judge(source, images=images, masks=masks, limit=options.limit)
     model = options.open_judge()
     ids = captioned.image_ids
     step = max(1, -(-len(ids) // SAMPLE_IMAGES))

@@ -16,6 +16,7 @@ from pix2cap.errors import InputError
 from pix2cap.evaluate.result_files import plain, write_json
 
 RESULT_NAME: Final = "judge.json"
+FINDINGS_NAME: Final = "findings.json"
 CHECK_NAME: Final = "judge"
 """What findings of a judge call their check."""
 
