@@ -39,7 +39,7 @@ export function panel({ segment, shown, entry, place, readOnly, form }) {
 
 function head(shown, place) {
   const facts = [shown.is_thing ? 'thing' : 'stuff'];
-  if (shown.parts > 1) facts.push(`${shown.parts} parts`);
+  if (shown.mark) facts.push(`mark ${shown.mark}`);
   if (shown.words) facts.push(`${shown.words} words`);
   facts.push(`id ${shown.id}`);
   const title = el('h2', '', shown.class);
@@ -100,10 +100,11 @@ function crop(segment) {
   if (!segment.crop) return null;
   const image = el('img');
   image.src = segment.crop;
-  image.alt = `${segment.class}, close up, as the model is shown it`;
+  image.alt = `${segment.class}, close up`;
   image.loading = 'lazy';
   image.addEventListener('error', () => image.replaceWith(el('p', 'small', 'The crop cannot be shown.')));
-  return fold('crop', 'Crop the model saw', el('div', 'crop', image), true);
+  const title = segment.crop_seen ? 'Close-up that the model saw' : 'Close-up (the model saw the whole picture)';
+  return fold('crop', title, el('div', 'crop', image), true);
 }
 
 function attempts(segment) {

@@ -138,7 +138,7 @@ function decide(id, action, more = {}) {
     image_id: image.image_id,
     segment_id: id,
     action,
-    text: more.text ?? null,
+    text: action === 'undo' ? null : more.text ?? shown(id).text ?? null,
     reason: more.reason ?? null,
     based_on: segments.get(id).latest ?? 0,
   });
@@ -181,7 +181,7 @@ function isAllowed(action) {
 }
 
 const ask = {
-  accept: () => isAllowed('accept') && decide(chosen, 'accept', { text: shown(chosen).text }),
+  accept: () => isAllowed('accept') && decide(chosen, 'accept'),
   edit: () => isAllowed('edit') && openForm(editForm({
     imageId: image.image_id,
     segment: segments.get(chosen),
