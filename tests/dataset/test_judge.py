@@ -234,6 +234,13 @@ def test_wrong_use_is_told_before_anything_is_sent(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("given", [{"plan": True}, {"out": Path("x")}])
+def test_a_plan_or_folder_without_a_judge_is_a_slip(given: dict[str, Any]) -> None:
+    assert not JudgeOptions().is_asked
+    with pytest.raises(UsageError, match="--judge MODEL"):
+        assert JudgeOptions(**given).is_asked
+
+
 def test_without_pictures_or_captions_there_is_nothing_to_judge(
     coco_paths: CocoPaths, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pix2cap.annotate.verdicts import Verdict
-from pix2cap.dataset.judge_agreement import ANSWERS, NOT_SAID, judge_against_people, nominal_alpha
+from pix2cap.dataset.judge_agreement import ANSWERS, NOT_SAID, judge_against_people
 from pix2cap.dataset.judge_claims import Axis, Claim, Ruling
 from pix2cap.dataset.judge_result import JudgedCaption, JudgeReport
 
@@ -87,7 +87,12 @@ def by_definition(pairs: list[tuple[str, str]]) -> float | None:
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 4), st.integers(0, 4))
 def test_alpha_is_krippendorffs(both_yes: int, both_no: int, alarms: int, missed: int) -> None:
     pairs = [("y", "y")] * both_yes + [("n", "n")] * both_no + [("y", "n")] * alarms + [("n", "y")] * missed
-    found, expected = nominal_alpha(both_yes, both_no, alarms + missed), by_definition(pairs)
+    # What either cannot tell or does not speak of is no part of it.
+    pairs += [("c", "y"), ("n", "-"), ("c", "c")]
+    said = judged(**{f"s{n}": f"y{judge}yy" for n, (_, judge) in enumerate(pairs)})
+    verdicts = [person(n, f"y{they}yy") for n, (they, _) in enumerate(pairs)]
+    found = judge_against_people(verdicts, said).axes["attributes"].alpha
+    expected = by_definition([(a, b) for a, b in pairs if {a, b} <= set("yn")])
     assert (found is None) == (expected is None)
     if found is not None:
         assert found == pytest.approx(expected)

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from pix2cap.dataset.judge_claims import Axis, Ruling
 from pix2cap.dataset.judge_result import JudgedCaption, JudgeReport
+from pix2cap.evaluate.result_files import plain
+from pix2cap.metrics.raters import krippendorff_alpha
 
 NOT_SAID = "not said"
 """Of an axis that a caption does not speak of."""
@@ -77,8 +79,6 @@ class JudgeAgreement:
 
     def to_json(self) -> dict[str, Any]:
         """The record as `dataset agreement --format json` prints it."""
-        from pix2cap.evaluate.result_files import plain
-
         record: dict[str, Any] = plain(self)
         return record
 
@@ -152,7 +152,7 @@ def _compare(pairs: list[tuple[str | None, str]]) -> AxisAgreement:
         split,
         decided,
         _share(both_yes + both_no, decided),
-        nominal_alpha(both_yes, both_no, alarms + missed),
+        krippendorff_alpha([pair for pair in pairs if set(pair) <= {yes, no}]),
         _share(both_no, both_no + missed),
         _share(alarms, alarms + both_yes),
     )
@@ -160,26 +160,3 @@ def _compare(pairs: list[tuple[str | None, str]]) -> AxisAgreement:
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def nominal_alpha(both_yes: int, both_no: int, differing: int) -> float | None:
-    """Krippendorff's alpha of two coders who each say yes or no to every unit.
-
-    One less observed disagreement by what chance would give, both from the coincidence matrix (Krippendorff,
-    "Content Analysis", 4th edition, chapter 12). None where all answers are the same: then there is nothing
-    to agree on.
-
-    Args:
-        both_yes: Units to which both say yes.
-        both_no: Units to which both say no.
-        differing: Units on which they differ.
-
-    Example:
-        >>> nominal_alpha(5, 5, 0), nominal_alpha(9, 0, 0) is None
-        (1.0, True)
-    """
-    units = both_yes + both_no + differing
-    n_yes, n_no = 2 * both_yes + differing, 2 * both_no + differing
-    if not units or not n_yes or not n_no:
-        return None
-    return 1.0 - (2 * units - 1) * differing / (n_yes * n_no)
