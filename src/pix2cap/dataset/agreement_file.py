@@ -40,6 +40,12 @@ def _row(axis: str, told: Mapping[str, Any]) -> AgreementRow:
     return AgreementRow(
         str(axis),
         int(told["decided"]),
-        *(None if rate[key] is None else float(rate[key]) for key in ("share", "low", "high")),
-        None if told["alpha"] is None else float(told["alpha"]),
+        accepted=_share(rate["share"]),
+        low=_share(rate["low"]),
+        high=_share(rate["high"]),
+        alpha=_share(told["alpha"]),
     )
+
+
+def _share(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -31,7 +31,7 @@ from pix2cap.formats.hub_parquet import (
 )
 from pix2cap.formats.image_index import CategoryTable
 from pix2cap.formats.llava_json import LLAVA, LlavaAnswers
-from pix2cap.formats.manifest import DatasetAbout, read_manifest
+from pix2cap.formats.manifest import DatasetAbout
 from pix2cap.formats.open_source import find_images, open_source
 from pix2cap.formats.pictures import decode_picture
 from pix2cap.formats.published import publish_segment
@@ -131,7 +131,9 @@ def _open_layout(path: Path, kind: str, images: Path | None) -> Opened:
         )
     inside = path / layout.picture_dir
     pictures = images or (inside if inside.is_dir() else find_images(path))
-    opened = _of_source(open_source(json_path, images=pictures), path, kind, read_conversion_manifest(path))
+    opened = _of_source(
+        open_source(json_path, images=pictures), json_path, kind, read_conversion_manifest(path)
+    )
     if kind == "llava":
         answers = LlavaAnswers(path / LLAVA)
         plain = opened.read
@@ -148,9 +150,10 @@ def _open_source(path: Path, *, images: Path | None, masks: Path | None) -> Open
     source = open_source(path, images=images, masks=masks)
     if not isinstance(source, CocoPanopticSource):
         kind = "instances" if isinstance(source, CocoInstancesSource) else "id_maps"
-        return _of_source(source, path, kind, None)
+        return _of_source(source, path if path.is_file() else next(path.glob("*.json")), kind, None)
     dataset = CaptionedDataset(path, masks=masks, images=images)
-    opened = _of_source(dataset.source, path, "panoptic", read_manifest(path) if path.is_dir() else None)
+    json_path = path / "panoptic.json" if path.is_dir() else path
+    opened = _of_source(dataset.source, json_path, "panoptic", dataset.manifest)
     if dataset.folder is not None and (dataset.folder / FACTS).is_file():
         opened.altered[f"file {FACTS}, which is not carried"] = 1
     opened.read = _reader(dataset.source, dataset.item, opened.altered)
@@ -192,13 +195,12 @@ def _mask_files(source: CocoPanopticSource) -> Iterator[tuple[str, bytes]]:
             yield name, data
 
 
-def _of_source(source: FileSource, path: Path, kind: str, manifest: Mapping[str, Any] | None) -> Opened:
+def _of_source(source: FileSource, json_path: Path, kind: str, manifest: Mapping[str, Any] | None) -> Opened:
     folder = None if source.pictures is None else source.pictures.folder
     masks = getattr(source, "masks", None)
-    places = [path, folder, getattr(masks, "folder", None) or getattr(masks, "zip_path", None)]
-    json_path = path if path.is_file() else next(iter(sorted(path.glob("*.json"))), None)
+    places = [json_path, folder, getattr(masks, "folder", None) or getattr(masks, "zip_path", None)]
     about = about_of(
-        {"name": path.stem, **({} if json_path is None else {"info": _info(json_path)}), **(manifest or {})},
+        {"name": json_path.stem, "info": _info(json_path), **(manifest or {})},
         [one for one in source.licenses if isinstance(one, dict)],
     )
     altered = Counter[str]()
