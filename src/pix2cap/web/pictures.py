@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pix2cap.annotate import ladder
+from pix2cap.core import PanopticMap
 from pix2cap.draw.crops import focal_crop, needs_crop
 from pix2cap.draw.encode import encode_jpeg
 from pix2cap.draw.marks import draw_marks
@@ -27,6 +28,8 @@ SCREEN_SIDE = 2048
 
 _CACHE_BYTES = 96 * 2**20
 _CACHE_SHAPES = 256
+_KEPT_MAPS = 4
+_KEPT_MAP_PIXELS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class Pictures:
         self._cache = cache or ByteCache()
         self._lock = threading.Lock()
         self._shapes: OrderedDict[tuple[object, ...], ImageShapes] = OrderedDict()
+        self._maps: OrderedDict[int, PanopticMap] = OrderedDict()
 
     def pixels(self, image_id: int) -> Encoded:
         """The picture: its own bytes where a browser shows exactly them, else JPEG, at most `SCREEN_SIDE`."""
@@ -149,7 +153,7 @@ class Pictures:
         """The map as an RGB PNG of ids, R + 256 G + 65536 B, at its own size."""
 
         def make() -> Encoded:
-            return Encoded.of(encode_id_png(self._source.panoptic(image_id).id_map), "image/png")
+            return Encoded.of(encode_id_png(self._panoptic(image_id).id_map), "image/png")
 
         return self._cache.get(("map", image_id), make)
 
@@ -162,7 +166,7 @@ class Pictures:
         drawn = None if segment_id is None else self.shapes(image_id).drawn[segment_id]
 
         def make() -> Encoded:
-            panoptic = self._source.panoptic(image_id)
+            panoptic = self._panoptic(image_id)
             ids = drawn or tuple(segment.id for segment in panoptic.captionable())
             style = self._collection.style
             rgb = draw_marks(self._source.picture(image_id).rgb, panoptic, ids, style=style.marks).rgb
@@ -181,12 +185,25 @@ class Pictures:
             raise KeyError(segment_id)
 
         def make() -> Encoded:
-            panoptic, style = self._source.panoptic(image_id), self._collection.style
+            panoptic, style = self._panoptic(image_id), self._collection.style
             rgb = self._source.picture(image_id).rgb
             cut = focal_crop(rgb, panoptic, segment_id, style=style.crops, mark_number=shape.mark)
             return _jpeg(cut.rgb, style.jpeg_quality)
 
         return self._cache.get(("crop", image_id, segment_id, shape.mark), make)
+
+    def _panoptic(self, image_id: int) -> PanopticMap:
+        """The map, decoded once for the page and the pixels that are asked for right after it."""
+        with self._lock:
+            if (kept := self._maps.get(image_id)) is not None:
+                return kept
+        panoptic = self._source.panoptic(image_id)
+        if panoptic.id_map.size <= _KEPT_MAP_PIXELS:
+            with self._lock:
+                self._maps[image_id] = panoptic
+                while len(self._maps) > _KEPT_MAPS:
+                    self._maps.popitem(last=False)
+        return panoptic
 
     def shapes(self, image_id: int) -> ImageShapes:
         """Boxes, areas, colours and marks of an image's segments."""
@@ -205,7 +222,7 @@ class Pictures:
         return made
 
     def _make_shapes(self, image_id: int, asked: Mapping[int, tuple[str, tuple[int, ...]]]) -> ImageShapes:
-        panoptic = self._source.panoptic(image_id)
+        panoptic = self._panoptic(image_id)
         names = {s.id: self._source.categories[s.category_id].name for s in panoptic.segments}
         facts = ladder.ImageFacts(panoptic, names)
         drawn = self._drawn(facts, asked)
