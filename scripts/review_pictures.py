@@ -3,7 +3,7 @@
     .venv/bin/python scripts/review_pictures.py
 
 Only rendered scenes and public-domain or CC0 photos of the demo are shown, so that the screenshots may be
-committed. The app is started as a user starts it, and decides a little, so that the pages have something to tell.
+committed. The app is started as a user starts it, and a few captions are decided to show it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,15 @@ PHOTO, SEGMENT = "rocket", "rocket"
 @contextmanager
 def served(run: Path) -> Iterator[str]:
     """The app's address while the block runs."""
-    command = [str(Path(sys.executable).with_name("pix2cap")), "review", str(run), "--port", "0", "--reviewer", "Ada"]
+    command = [
+        str(Path(sys.executable).with_name("pix2cap")),
+        "review",
+        str(run),
+        "--port",
+        "0",
+        "--reviewer",
+        "Ada",
+    ]
     command += ["--task", "verify", "--sample", SAMPLE, "--no-browser"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None

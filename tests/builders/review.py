@@ -26,7 +26,9 @@ SKY, GRASS, EVIL = 5, 6, 7
 CAT, SOFA = 21, 22
 
 EVIL_CLASS: Final = "<img src=x onerror='window.pwned=1'>"
-EVIL_TEXT: Final = "<script>window.pwned=2</script> A kite \"'&amp; <b onmouseover=window.pwned=3>flies</b> over the grass."
+EVIL_TEXT: Final = (
+    "<script>window.pwned=2</script> A kite \"'&amp; <b onmouseover=window.pwned=3>flies</b> over the grass."
+)
 
 CATEGORIES = (
     Category(18, "dog", True, "animal"),
@@ -60,7 +62,11 @@ def _item(
     for number, (segment_id, (_, parts)) in enumerate(segments.items()):
         for x0, y0, x1, y1 in parts:
             id_map[y0:y1, x0:x1] = segment_id
-            rgb[y0:y1, x0:x1] = ((60 + 67 * number) % 256, (140 + 31 * number) % 256, (90 + 101 * number) % 256)
+            rgb[y0:y1, x0:x1] = (
+                (60 + 67 * number) % 256,
+                (140 + 31 * number) % 256,
+                (90 + 101 * number) % 256,
+            )
     things = {category.id: category.is_thing for category in CATEGORIES}
     kinds = {i: (category_id, things[category_id], False) for i, (category_id, _) in segments.items()}
     return CocoItem(
@@ -97,7 +103,9 @@ def build_run(folder: Path) -> Path:
                 EVIL: (38, [(140, 20, 180, 60)]),
             },
         ),
-        _item(3, "sofa.png", (200, 260), {CAT: (17, [(60, 40, 130, 140)]), SOFA: (63, [(10, 140, 190, 240)])}),
+        _item(
+            3, "sofa.png", (200, 260), {CAT: (17, [(60, 40, 130, 140)]), SOFA: (63, [(10, 140, 190, 240)])}
+        ),
     ]
     source = folder / "sample"
     write_coco_panoptic(source, items, categories=CATEGORIES)
@@ -120,7 +128,8 @@ import uvicorn
 from pix2cap.web.app import create_app
 from pix2cap.web.settings import ReviewSettings
 told = json.loads(sys.argv[1])
-told["target"] = Path(told["target"])
+for name in {"target", "images", "masks", "findings"} & told.keys():
+    told[name] = Path(told[name])
 listening = socket.socket(fileno=int(sys.argv[2]))
 app = create_app(ReviewSettings(**told, port=listening.getsockname()[1]))
 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])

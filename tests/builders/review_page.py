@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_MS = 60_000
 _EVENTS = (
-    "ready map hover segment view marks filter failed decided waiting conflict refused dropped refreshed"
-    " checked reviewer answered item verdict"
-).split()
+    *("ready", "map", "hover", "segment", "view", "marks", "filter", "failed", "checked", "reviewer"),
+    *("decided", "waiting", "conflict", "refused", "dropped", "refreshed", "answered", "item", "verdict"),
+)
 _RECORD = f"""
 window.told = [];
 for (const name of {json.dumps(_EVENTS)}) {{

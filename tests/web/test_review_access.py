@@ -86,7 +86,9 @@ def test_axe_finds_nothing_serious_while_one_writes(
 
 
 @pytest.mark.parametrize("path", ["/", f"/image/1?segment={DOG}", "/help"])
-def test_tab_reaches_everything_and_shows_where_it_is(browser: Browser, server: ReviewServer, path: str) -> None:
+def test_tab_reaches_everything_and_shows_where_it_is(
+    browser: Browser, server: ReviewServer, path: str
+) -> None:
     seen = Reviewer(browser, server, path)
     wanted: int = seen.page.evaluate(
         """() => [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]

@@ -34,8 +34,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(browser: Browser, built: Path, tmp_path: Path) -> Iterator[ReviewServer]:
-    shutil.copytree(built, tmp_path / "run")
-    served = ReviewServer(tmp_path / "run", dict(OPTIONS)).start()
+    shutil.copytree(built.parent, tmp_path / "copy")
+    served = ReviewServer(tmp_path / "copy" / "run", dict(OPTIONS)).start()
     yield served
     served.stop()
 
@@ -88,7 +88,7 @@ def test_the_caption_and_its_segment_are_shown(visit: Open, server: ReviewServer
     seen = visit()
     item = seen.page.request.get(server.url + "/api/sample/first/next").json()
     assert seen.page.locator("#caption").inner_text() == item["text"]
-    x0, y0, x1, y1 = item["box"]
+    x0, _, x1, y1 = item["box"]
     assert seen.veil((x0 + x1) // 2, y1 - 8) == 0
     corners = [seen.veil(x, y) for x in (2, item["width"] - 3) for y in (2, item["height"] - 3)]
     assert max(corners) > 100, "everything else is veiled"

@@ -312,6 +312,8 @@ start({
 });
 detail.addEventListener('click', onButton);
 document.addEventListener('visibilitychange', refresh);
+// What can be taken back depends on who is asking.
+document.addEventListener('pix2cap:reviewer', refresh);
 listenToList();
 goOnSwitch();
 order.forEach(drawRow);

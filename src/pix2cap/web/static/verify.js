@@ -56,7 +56,9 @@ async function show(next, verdict = null) {
   byId('done').hidden = !isDone;
   byId('stage').hidden = isDone;
   if (isDone) {
-    byId('done-words').textContent = `You have answered for all ${item.total} captions of this sample.`;
+    byId('done-title').textContent = item.closed ? 'Nothing to verify here' : 'All verified';
+    byId('done-words').textContent = item.closed
+      ?? `You have answered for all ${item.total} captions of this sample.`;
     byId('done-title').focus();
     tell('item', { item: null, done: item.done, total: item.total });
     return;
@@ -74,7 +76,7 @@ async function show(next, verdict = null) {
   const error = await stage.show(item, [{ ...item, id: item.segment_id, status: '' }]);
   stage.light(item.segment_id);
   stage.mark(item.segment_id);
-  if (error) complain(error.message);
+  if (error || item.refused) complain(item.refused ?? error.message);
   tell('item', { item: item.item, done: item.done, total: item.total });
 }
 
@@ -114,13 +116,13 @@ async function save() {
   const verdict = Object.fromEntries(axes.map((axis) => [axis.dataset.axis, answerOf(axis)]));
   const note = byId('note').value.trim();
   try {
-    await store({ sample: data.sample, item: item.item, ...verdict, note, token });
+    const next = await store({ sample: data.sample, item: item.item, ...verdict, note, token });
     if (!trail.includes(item.item)) trail.push(item.item);
     tell('verdict', { item: item.item, ...verdict });
-    await show(await ask(`${sample}/next`));
+    await show(next);
     if (item.item !== null) byId('caption').focus({ preventScroll: true });
   } catch (error) {
-    complain(error instanceof Refused ? `Not saved: ${error.message}` : 'The next caption cannot be loaded; try again.');
+    complain(error instanceof Refused ? `Not saved: ${error.message}` : 'The next caption cannot be shown.');
     tell('failed', { problem: String(error) });
   } finally {
     saving = false;
@@ -143,6 +145,8 @@ async function back() {
   }
 }
 
+// Somebody else has captions of their own.
+document.addEventListener('pix2cap:reviewer', () => location.reload());
 form.addEventListener('change', (event) => {
   if (event.target.type !== 'radio') return;
   complain('');
