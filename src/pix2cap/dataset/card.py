@@ -199,8 +199,8 @@ def _write(
         files = {name: file_hash(folder / name) for name in published_files(folder) if name != MANIFEST}
         fresh = {**manifest, "name": about.name, "license": about.license, "files": files}
         fresh["counts"] = tally.to_json()
-    told = asdict(evidence)
-    fresh |= {"checks": told["checks"], "verified": told["verified"]}
+    fresh["checks"] = None if evidence.checks is None else dict(evidence.checks)
+    fresh["verified"] = None if evidence.verified is None else asdict(evidence.verified)
     _replace(folder / MANIFEST, _pretty({**manifest, **fresh}))
     sums = [f"{file_hash(folder / name)['sha256']}  {name}\n" for name in published_files(folder)]
     _replace(folder / SUMS, "".join(sums).encode())
