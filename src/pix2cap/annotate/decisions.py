@@ -347,6 +347,12 @@ class DecisionLog:
         with self._reading() as sql:
             return [] if schema_number(sql) < 2 else read_verdicts(sql, sample, reviewer)
 
+    def has_verdict(self, token: str) -> bool:
+        """Whether a verdict was committed under this token."""
+        with self._reading() as sql:
+            row = sql.execute("SELECT EXISTS (SELECT 1 FROM verdicts WHERE token = ?)", (token,)).fetchone()
+            return bool(row[0])
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, told_of_damage(self.path):

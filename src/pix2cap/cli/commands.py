@@ -55,6 +55,32 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
             "pix2cap annotate export demo/run --out dataset --copy-images --overwrite",
         ),
     ),
+    "annotate sample": (
+        "pix2cap.cli.annotate_sample:sample",
+        "Freeze a stratified sample for people to verify.",
+        (
+            "pix2cap annotate sample demo/run --per-stratum 2",
+            "pix2cap annotate sample demo/run --per-stratum 5 --by size,attempt --raters 2 --overlap 0.2"
+            " --name second",
+        ),
+    ),
+    "annotate to-label-studio": (
+        "pix2cap.cli.annotate_to_label_studio:to_label_studio",
+        "Write a sample as tasks for Label Studio.",
+        (
+            "pix2cap annotate to-label-studio demo/run --sample verify --out tasks.json",
+            "pix2cap annotate to-label-studio demo/run --sample verify --out tasks.json"
+            " --pictures-url http://localhost:8000/tasks-pictures",
+        ),
+    ),
+    "annotate from-label-studio": (
+        "pix2cap.cli.annotate_from_label_studio:from_label_studio",
+        "Take verdicts over from Label Studio's export.",
+        (
+            "pix2cap annotate from-label-studio demo/run export.json",
+            "pix2cap annotate from-label-studio demo/run export.json --format json",
+        ),
+    ),
     "review": (
         "pix2cap.cli.review:review",
         "See, correct and verify captions in the browser.",
@@ -122,6 +148,14 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         (
             "pix2cap dataset check demo/dataset --images demo/sample/images",
             "pix2cap dataset check demo/dataset --checks mark_talk cut --format json",
+        ),
+    ),
+    "dataset agreement": (
+        "pix2cap.cli.dataset_agreement:agreement",
+        "What verified captions come to, and how far people agree.",
+        (
+            "pix2cap dataset agreement demo/run --sample verify",
+            "pix2cap dataset agreement demo/run --sample verify --format json",
         ),
     ),
     "dataset convert": (
