@@ -15,7 +15,7 @@ import numpy as np
 
 from pix2cap.text.words import FUNCTION_WORDS, count_words, normalise, words_of
 
-_BUFFER: Final = 1 << 17
+_BUFFER: Final = 1 << 14
 
 
 class DistinctKeys:

@@ -152,8 +152,7 @@ def _image_problems(
     rles = {} if id_map is None else id_map_to_rles(id_map)
     for row in rows:
         segment_id = row.get("segment_id")
-        segment = segments.get(segment_id) if is_int(segment_id) else None
-        if segment is None:
+        if not is_int(segment_id) or segment_id not in segments:
             got = f"segment {segment_id}" if is_int(segment_id) else describe_type(segment_id)
             where = segment_id if is_int(segment_id) else None
             yield _problem(Finding.STRANGE_ROW, image_id, where, "a segment as in panoptic.json", got)
@@ -162,7 +161,7 @@ def _image_problems(
             yield _problem(Finding.DUPLICATE_ROW, image_id, segment_id, "one annotation a segment", "several")
             continue
         seen.add(segment_id)
-        for name, expected, got in _differences(source, segment, row):
+        for name, expected, got in _differences(segments[segment_id], row):
             told = f"{name} {expected!r} as in panoptic.json"
             yield _problem(Finding.DIFFERENT_ROW, image_id, segment_id, told, repr(got))
         if id_map is not None:
@@ -180,9 +179,7 @@ def _id_map(source: CocoPanopticSource, image_id: int) -> NDArray[np.uint32] | N
         return None
 
 
-def _differences(
-    source: CocoPanopticSource, segment: SegmentRecord, row: dict[str, Any]
-) -> Iterator[tuple[str, Any, Any]]:
+def _differences(segment: SegmentRecord, row: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     info = segment.info
     wanted: dict[str, Any] = {"category_id": info.category_id, "iscrowd": int(info.is_crowd)}
     if segment.area is not None:

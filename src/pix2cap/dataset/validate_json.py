@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pix2cap.core import Problem
-from pix2cap.formats.findings import Finding
+from pix2cap.formats.findings import MANY, Finding
 from pix2cap.formats.json_stream import describe_type, is_int, stream_lists
 
 JsonKind = Literal["panoptic", "instances", "id_maps"]
+
+_SOME_HAVE: Final = ("iscrowd", "area", "bbox")
+"""Members of a panoptic segment that a file may leave out, but not here and there."""
 
 
 @dataclass
@@ -63,6 +67,9 @@ class _Reading:
         self._licenses: set[Any] = set()
         self._license_of: dict[Any, int] = {}
         self._stated: list[tuple[int, int, int, bool]] = []
+        self._having: set[str] = set()
+        self._lacking: dict[str, list[tuple[int, int]]] = {key: [] for key in _SOME_HAVE}
+        self._lacking_more: Counter[str] = Counter()
 
     def image(self, item: Any) -> None:
         if not isinstance(item, dict) or not is_int(item.get("id")):
@@ -72,10 +79,8 @@ class _Reading:
             self._once(self._pictures, name, image_id, Finding.SHARED_PICTURE)
         elif name == "":
             self._note(Finding.MISSING_FILE, image_id, None, "a name as `file_name`", "an empty text")
-        if self.kind == "panoptic":
-            for key in ("width", "height"):
-                if item.get(key) is None:
-                    self._note(Finding.MISSING_KEY, image_id, None, f"key '{key}' of the image", "none")
+        if self.kind == "panoptic" and item.get("width") is None and item.get("height") is None:
+            self._note(Finding.MISSING_KEY, image_id, None, "`width` and `height` of the image", "none")
         if isinstance(item.get("license"), int | str):
             self._license_of.setdefault(item["license"], image_id)
         for segment in _list(item.get("segments")):
@@ -94,6 +99,7 @@ class _Reading:
             self._once(self._masks, item["file_name"], image_id, Finding.SHARED_MASK)
         for segment in _list(item.get("segments_info")):
             self._segment(image_id, segment)
+            self._members(image_id, segment)
 
     def category(self, item: Any) -> None:
         if not isinstance(item, dict) or not is_int(item.get("id")) or not isinstance(item.get("name"), str):
@@ -128,6 +134,25 @@ class _Reading:
                 expected = f"{int(not is_thing)} as of category {category_id}"
                 got = str(int(is_thing))
                 self._note(Finding.THING_OR_STUFF, image_id, segment_id, expected, got)
+
+        for key in _SOME_HAVE:
+            if key in self._having:
+                expected = f"key '{key}', as other segments have"
+                for where in self._lacking[key]:
+                    self._note(Finding.MISSING_KEY, *where, expected, "none")
+                if more := self._lacking_more[key]:
+                    self._note(Finding.MISSING_KEY, None, None, expected, f"none in {more} more segments")
+
+    def _members(self, image_id: int, segment: Any) -> None:
+        if not isinstance(segment, dict) or not is_int(segment.get("id")):
+            return
+        for key in _SOME_HAVE:
+            if segment.get(key) is not None:
+                self._having.add(key)
+            elif len(self._lacking[key]) < MANY:
+                self._lacking[key].append((image_id, segment["id"]))
+            else:
+                self._lacking_more[key] += 1
 
     def _segment(self, image_id: int, segment: Any) -> None:
         if not isinstance(segment, dict):

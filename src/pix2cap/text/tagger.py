@@ -72,7 +72,7 @@ class Tagger:
         nlp = spacy.load(model, exclude=list(_UNUSED))
         use_numpys_blas(nlp)
         version = nlp.meta.get("version") or importlib.metadata.version(model)
-        return cls(nlp, name=f"{model} {version}", library=f"spaCy {spacy.__version__}")
+        return cls(nlp, name=f"{model} {version}", library=f"spaCy {importlib.metadata.version('spacy')}")
 
     def count(self, texts: Sequence[str]) -> list[TagCounts]:
         """Counts of each text, in their order; memory is given back after each call."""
