@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pix2cap.dataset.card import SUMS, CardOptions, published_files, write_card
+from pix2cap.dataset.card import CardOptions, published_files, write_card
 from pix2cap.dataset.convert import ConvertOptions, convert_dataset
 from pix2cap.dataset.validate import validate_source
 from pix2cap.errors import InputError, UsageError
-from pix2cap.formats.manifest import read_manifest
+from pix2cap.formats.manifest import SUMS, read_manifest
 from tests.builders.exchanged import documents, rich_dataset
 
 

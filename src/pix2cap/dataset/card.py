@@ -20,6 +20,7 @@ from pix2cap.formats.croissant import croissant, shard_croissant
 from pix2cap.formats.facts_parquet import FACTS
 from pix2cap.formats.manifest import (
     MANIFEST,
+    SUMS,
     DatasetAbout,
     FolderHash,
     Tally,
@@ -29,8 +30,6 @@ from pix2cap.formats.manifest import (
 )
 from pix2cap.formats.staged_folder import read_conversion_manifest, storage
 
-SUMS: Final = "SHA256SUMS"
-"""Checked by `sha256sum --check SHA256SUMS`."""
 _KINDS: Final = ("panoptic", "parquet", "webdataset")
 _CHECKS: Final = "checks.json"
 _AGREEMENT: Final = "agreement.json"

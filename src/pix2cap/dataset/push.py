@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pix2cap.dataset.card import SUMS, published_files
-from pix2cap.dataset.convert_read import open_any
+from pix2cap.dataset.card import published_files
 from pix2cap.errors import HubError, InputError, Pix2CapError, UsageError
-from pix2cap.formats.manifest import MANIFEST, FolderHash, read_manifest
+from pix2cap.formats.manifest import MANIFEST, SUMS, FolderHash, read_manifest
+from pix2cap.formats.open_source import read_dataset_source
 from pix2cap.formats.staged_folder import read_conversion_manifest
 
 if TYPE_CHECKING:
@@ -153,8 +153,9 @@ def _stated_files(folder: Path, manifest: Mapping[str, Any], again: str) -> dict
     masks = files.pop("panoptic/", None)
     if masks is not None:
         total = FolderHash()
-        for name, data in open_any(folder).mask_files():
-            total.add(name, data)
+        source = read_dataset_source(folder)
+        for image_id in source.image_ids:
+            total.add(source.record(image_id).mask_name or "", source.map_png(image_id) or b"")
         if total.to_json()["sha256"] != masks:
             raise InputError(
                 f"{folder / 'panoptic'}: expected the masks that were described, got others{again}"

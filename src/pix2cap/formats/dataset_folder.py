@@ -26,6 +26,7 @@ from pix2cap.formats.instances_json import instance_annotations
 from pix2cap.formats.json_parts import ListPart, join_parts
 from pix2cap.formats.manifest import (
     MANIFEST,
+    SUMS,
     DatasetAbout,
     FolderHash,
     Tally,
@@ -49,6 +50,7 @@ _ENTRIES = (
     "README.md",
     "croissant.json",
     "images",
+    SUMS,
     MANIFEST,
 )
 

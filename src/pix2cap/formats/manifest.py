@@ -17,6 +17,8 @@ from pix2cap.core.caption import CaptionStatus
 from pix2cap.formats.published import Published
 
 MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+"""Checksums of all files, as `sha256sum --check` reads them."""
 FORMAT = "pix2cap-dataset"
 FORMAT_VERSION = 1
 _LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "pyarrow", "pycocotools")

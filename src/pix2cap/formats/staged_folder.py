@@ -15,7 +15,7 @@ import orjson
 
 from pix2cap.errors import StorageFull, UsageError
 from pix2cap.formats.file_places import EscapeError, check_relative
-from pix2cap.formats.manifest import MANIFEST, file_hash
+from pix2cap.formats.manifest import MANIFEST, SUMS, file_hash
 
 FORMAT: Final = "pix2cap-converted"
 _PARTIAL: Final = ".pix2cap-partial"
@@ -89,6 +89,8 @@ class StagedFolder:
         earlier = read_conversion_manifest(self.out)
         named = earlier.get("files", {}) if earlier is not None else {}
         gone = {PurePosixPath(name).parts[0] for name in named if _is_relative(name)}
+        if earlier is not None:
+            gone |= {SUMS, "croissant.json"}  # Of its card, which does not speak of the new files.
         # Without manifest the folder reads as unfinished, never as a mixture of two conversions.
         for name in (MANIFEST, *sorted(gone | tops)):
             if (self.out / name).exists():

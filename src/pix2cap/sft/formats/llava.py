@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from pix2cap.formats.llava_json import llava_turns
 from pix2cap.sft.formats.row_format import Row, RowFormat, Spoken
-
-_ROLES: Final = {"user": "human", "assistant": "gpt"}
 
 
 def conversation(spoken: Spoken) -> list[dict[str, str]]:
     """The turns in LLaVA's keys."""
-    said = spoken.messages(image_token=True)
-    return [{"from": _ROLES[message["role"]], "value": message["content"]} for message in said]
+    return llava_turns(spoken.messages(image_token=True))
 
 
 def llava_rows(spoken: Spoken) -> Iterator[Row]:
