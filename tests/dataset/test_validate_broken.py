@@ -185,6 +185,8 @@ PANOPTIC: dict[str, Fault] = {
     "two texts": Fault(lambda p: p.segment(1).update(caption="Another."), Finding.TWO_TEXTS, 1),
     "refusal": Fault(lambda p: text_for(p, "I'm sorry, but I can't help with that."), Finding.REFUSAL, 1),
     "error": Fault(lambda p: text_for(p, "Error: rate limit exceeded (429)"), Finding.REFUSAL, 1),
+    "stand-in": Fault(lambda p: text_for(p, "[REDACTED]"), Finding.REFUSAL, 1),
+    "not found": Fault(lambda p: text_for(p, "Segment 5 not found"), Finding.REFUSAL, 1),
     "JSON left over": Fault(lambda p: text_for(p, '{"caption": "A dog."}'), Finding.REFUSAL, 1),
     "repeat": Fault(repeat, Finding.REPEATED_CAPTION, (0, 1)),
     "line break": Fault(lambda p: text_for(p, "A dog lies\u2028on the lawn."), Finding.CONTROL_CHARACTER, 1),

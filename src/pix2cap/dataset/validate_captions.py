@@ -20,6 +20,20 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DAMAGED: Final = re.compile("\ufffd|[\ud800-\udfff]|[ÃÂ][\x80-\xbf]|â€[\x80-\xbf“”™œ˜¦]")
 """The mark of bytes that could not be decoded, and UTF-8 read as Latin-1."""
 
+_STAND_IN: Final = re.compile(
+    r"""\W*(?:
+    (?:todo|fixme|tbd)\b.*
+    | time-?out (?:\ after\b.*)?
+    | missing | redacted | blocked | filtered | censored | skipped | xxx+
+    | (?:the\ )?(?:segment|region|object|mark|image|id|annotation)\ ?\#?\d*\ (?:was\ )?not\ found
+    | (?:the\ )?(?:image|picture|photo)\ does\ not\ (?:contain|show)
+      \ the\ (?:requested|specified|given|marked)\b.*
+    )\W*""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+"""What scripts and models leave where a caption should be, over the whole text: files made elsewhere have it,
+replies that the pipeline reads hardly."""
+
 _SHOWN: Final = 60
 
 
@@ -84,7 +98,7 @@ def _status_faults(segment: SegmentRecord, *, every_segment: bool) -> Iterator[t
 
 
 def _text_faults(text: str) -> Iterator[tuple[Finding, str, str]]:
-    if check_refusal(text) is not None:
+    if check_refusal(text) is not None or _STAND_IN.fullmatch(text) is not None:
         yield Finding.REFUSAL, "a caption", _shown(text)
     if found := _CONTROL.search(text):
         yield Finding.CONTROL_CHARACTER, "one line of text", f"U+{ord(found[0]):04X} in {_shown(text)}"
