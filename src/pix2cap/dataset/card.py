@@ -117,7 +117,7 @@ def write_card(
     agreed = _found(options.agreement, folder / _AGREEMENT)
     counts = _count(opened, results, on_progress)
     manifest = read_manifest(folder) or read_conversion_manifest(folder) or {}
-    counts.tally.refused = [dict(one) for one in manifest.get("refused_images", ())]
+    counts.tally.refused = [dict(one) for one in manifest.get("refused_images") or ()]
     evidence = counts.evidence(
         opened.about.licenses,
         sources=told_sources(opened.about.source),

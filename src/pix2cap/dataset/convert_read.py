@@ -285,7 +285,8 @@ def _open_parquet(path: Path, shards: list[Path]) -> Opened:
 
 
 def _open_tars(path: Path, shards: list[Path]) -> Opened:
-    folder = path if path.is_dir() else path.parent.parent
+    beside = path.parent.parent if path.parent.name == "data" else path.parent
+    folder = path if path.is_dir() else beside
     meta = read_conversion_manifest(folder) or {}
     categories = _categories(meta) or _gathered(read_tar_records(shards))
     stated = meta.get("counts")
