@@ -56,6 +56,7 @@ def review(
         print(address, flush=True)
         say("Ctrl-C stops the server; decisions are saved as they are made")
 
+    say(f"reading {target}")
     try:
         serve(settings, on_ready=ready, open_browser=browser)
     except KeyboardInterrupt:

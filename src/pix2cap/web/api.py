@@ -50,6 +50,7 @@ from pix2cap.core import CaptionStatus
 from pix2cap.errors import DecisionConflict, ImageRefused
 from pix2cap.text.words import count_words
 from pix2cap.vlm.unit import UnitRow
+from pix2cap.web.collection import ReviewedImage, ReviewedSegment
 from pix2cap.web.filters import read_filters, read_page
 from pix2cap.web.pictures import Encoded, ImageShapes
 from pix2cap.web.records import grid_record, image_record, segment_record, texts_beside
@@ -205,10 +206,14 @@ def text_of(record: dict[str, Any], name: str) -> str:
 
 
 def _segment(request: Request, image_id: int, segment_id: int) -> dict[str, Any]:
-    site = site_of(request)
+    return segment_record(site_of(request), image_id, segment_id, reviewer=reviewer_of(request))
+
+
+def _reviewed(site: Site, image_id: int, segment_id: int) -> tuple[ReviewedImage, ReviewedSegment]:
     try:
-        return segment_record(site, image_id, segment_id, reviewer=reviewer_of(request))
-    except KeyError:
+        image = site.image(image_id)
+        return image, next(s for s in image.segments if s.segment_id == segment_id)
+    except (KeyError, StopIteration):
         where = f"image {image_id}, segment {segment_id}"
         raise HTTPException(404, f"expected a segment of {site.collection.name}, got {where}") from None
 
@@ -216,7 +221,7 @@ def _segment(request: Request, image_id: int, segment_id: int) -> dict[str, Any]
 def _decide(request: Request, record: dict[str, Any]) -> Response:
     site = site_of(request)
     image_id, segment_id = whole_number(record, "image_id"), whole_number(record, "segment_id")
-    before = _segment(request, image_id, segment_id)
+    _, before = _reviewed(site, image_id, segment_id)
     if site.collection.read_only:
         raise HTTPException(403, f"{site.collection.name} is a dataset, to be read only; decide in its run")
     try:
@@ -224,10 +229,10 @@ def _decide(request: Request, record: dict[str, Any]) -> Response:
     except ValueError:
         got = text_of(record, "action")[:40]
         raise HTTPException(400, f"expected an action out of {', '.join(Action)}, got {got!r}") from None
-    text = text_of(record, "text") if "text" in record else before["text"]
-    if before["is_crowd"]:
+    text = text_of(record, "text") if "text" in record else before.current.text
+    if before.is_crowd:
         raise HTTPException(400, "expected a segment that gets a caption, got a crowd")
-    if action is Action.ACCEPT and not text.strip() and before["status"] != CaptionStatus.NOT_VISIBLE:
+    if action is Action.ACCEPT and not text.strip() and before.current.status != CaptionStatus.NOT_VISIBLE:
         raise HTTPException(400, "expected a caption to accept, got none; edit writes one")
     decision = NewDecision(
         reviewer_of(request),
@@ -252,11 +257,7 @@ def _check(request: Request, record: dict[str, Any]) -> Response:
     site = site_of(request)
     image_id, segment_id = whole_number(record, "image_id"), whole_number(record, "segment_id")
     text = " ".join(text_of(record, "text").split())
-    try:
-        image = site.image(image_id)
-        segment = next(s for s in image.segments if s.segment_id == segment_id)
-    except (KeyError, StopIteration):
-        raise HTTPException(404, f"expected a segment, got image {image_id}, segment {segment_id}") from None
+    image, segment = _reviewed(site, image_id, segment_id)
     try:
         shapes: ImageShapes | None = site.pictures.shapes(image_id)
     except ImageRefused:

@@ -50,6 +50,7 @@ _COLUMNS: Final = ("status", "class", "decision", "attempt", "model", "reviewer"
 _COUNTED: Final = ("segments", "captioned", "failed", "open", "decided", "conflicts")
 _NO_WORDS = 1 << 30
 _KEPT_SELECTIONS = 16
+_ROWS_AT_ONCE = 5_000
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Scripts without spaces between words, in which a search looks for the letters themselves."""
 
@@ -82,6 +83,15 @@ class Place:
 
 
 @dataclass
+class _Unwritten:
+    """Rows on their way into the tables: together they cost a third of what they cost one by one."""
+
+    segments: list[tuple[object, ...]] = field(default_factory=list)
+    texts: list[tuple[int, str]] = field(default_factory=list)
+    names: list[tuple[str, str, int]] = field(default_factory=list)
+
+
+@dataclass
 class _Order:
     """All images in one order."""
 
@@ -105,7 +115,8 @@ class ReviewIndex:
         self._sql = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         for statement in _TABLES:
             self._sql.execute(statement)
-        self._version = self._order_version = 0
+        self._version = self._order_version = self._last_row = 0
+        self._unwritten = _Unwritten()
         self._orders: dict[str, _Order] = {}
         self._selections: OrderedDict[tuple[Filters, int], Selection] = OrderedDict()
         self._facets: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
@@ -124,6 +135,9 @@ class ReviewIndex:
             for image in images:
                 self._put_one(image)
                 count += 1
+                if len(self._unwritten.segments) > _ROWS_AT_ONCE:
+                    self._write()
+            self._write()
             self._sql.execute("COMMIT")
             self._version += bool(count)
         return count
@@ -164,15 +178,14 @@ class ReviewIndex:
             (source and source.reviewer) or "",
         )
         conflict = segment.standing.conflict
-        row = self._sql.execute(
-            "INSERT INTO segments VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (image_id, segment.segment_id, *values, int(conflict), words, current.text),
-        ).lastrowid
+        self._last_row += 1
+        row, new = self._last_row, self._unwritten
+        new.segments.append((row, image_id, segment.segment_id, *values, int(conflict), words, current.text))
         if current.text:
-            self._sql.execute("INSERT INTO texts (rowid, text) VALUES (?, ?)", (row, current.text))
+            new.texts.append((row, current.text))
         found = self._findings.get((image_id, segment.segment_id), ())
         names = {("check", name) for name in segment.checks} | {("finding", f.check) for f in found}
-        self._sql.executemany("INSERT INTO names VALUES (?, ?, ?)", [(*pair, row) for pair in names])
+        new.names += [(*pair, row) for pair in names]
         self._count(values, names, bool(conflict), 1)
         counts["segments"] += 1
         counts["captioned"] += current.status is CaptionStatus.CAPTIONED
@@ -185,6 +198,13 @@ class ReviewIndex:
             if current.text == original.text
             else round(count_words(original.text, language=self._language))
         )
+
+    def _write(self) -> None:
+        new, self._unwritten = self._unwritten, _Unwritten()
+        marks = ", ".join("?" * 12)
+        self._sql.executemany(f"INSERT INTO segments VALUES ({marks})", new.segments)
+        self._sql.executemany("INSERT INTO texts (rowid, text) VALUES (?, ?)", new.texts)
+        self._sql.executemany("INSERT INTO names VALUES (?, ?, ?)", new.names)
 
     def _count(
         self, values: Sequence[str], names: Iterable[tuple[str, str]], conflict: bool, change: int
@@ -204,6 +224,7 @@ class ReviewIndex:
         old = self._sql.execute("SELECT * FROM images WHERE image_id = ?", (image_id,)).fetchone()
         if old is None:
             return None
+        self._write()
         names: dict[int, list[tuple[str, str]]] = {}
         for kind, name, row in self._sql.execute(
             "SELECT kind, name, row FROM names WHERE row IN (SELECT row FROM segments WHERE image_id = ?)",

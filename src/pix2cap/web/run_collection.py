@@ -184,7 +184,6 @@ class RunCollection:
             before = self._seen
             if version == before[0]:
                 return ()
-            scope = {row[0] for row in sql.execute("SELECT image_id FROM images")}
             tables = ["outcomes", "settled", *(["decisions"] if schema_number(sql) >= 2 else [])]
             tops = [sql.execute(f"SELECT coalesce(max(seq), 0) FROM {name}").fetchone()[0] for name in tables]
             ids = {
@@ -192,8 +191,10 @@ class RunCollection:
                 for name, since in zip(tables, before[1:], strict=False)
                 for row in sql.execute(f"SELECT DISTINCT image_id FROM {name} WHERE seq > ?", (since,))
             }
-            ids |= scope - self._scope
-            self._scope = scope
+            if sql.execute("SELECT count(*) FROM images").fetchone()[0] != len(self._scope):
+                scope = {row[0] for row in sql.execute("SELECT image_id FROM images")}
+                ids |= scope - self._scope
+                self._scope = scope
             self._seen = (version, tops[0], tops[1], tops[2] if len(tops) > 2 else 0)
         return sorted(ids)
 

@@ -105,7 +105,11 @@ def _record(
     if item is None:
         return record
     given = next((v for v in verdicts if v.item == item.item and v.reviewer == rater), None)
-    record |= placed_segment(site, item.image_id, item.segment_id)
+    try:
+        record |= placed_segment(site, item.image_id, item.segment_id)
+    except KeyError as error:
+        where = f"image {item.image_id}, segment {item.segment_id}"
+        raise HTTPException(404, f"expected {where} of the sample in the source, found none") from error
     record |= {"class": item.class_name, "text": item.text, "verdict": _told(given)}
     return record
 
