@@ -201,9 +201,6 @@ class _Side:
         captioned = self.status(segment_id) == CaptionStatus.CAPTIONED
         return self._captions[segment_id].text if captioned else ""
 
-    def told(self, segment_id: int) -> str:
-        return f"{self.class_of(segment_id)}, {self.status(segment_id)}"
-
 
 class _Pair:
     """Two versions of an image."""
@@ -235,7 +232,7 @@ class _Pair:
             side, kind = self.after, Kind.ADDED
         else:
             side, kind = self.before, Kind.REMOVED
-        text, told = side.text(segment_id), side.told(segment_id)
+        text, told = side.text(segment_id), side.status(segment_id)
         name = side.class_of(segment_id)
         if kind is Kind.ADDED:
             return Change(self.image_id, segment_id, kind, name, None, told, mark_words("", text))

@@ -9,6 +9,7 @@ import platform
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -131,8 +132,7 @@ def build_manifest(
     about: DatasetAbout, tally: Tally, *, files: Mapping[str, Any], image_root: str | None
 ) -> dict[str, Any]:
     """The manifest's content; `files` maps names to hashes."""
-    software = {"pix2cap": pix2cap.__version__, "python": platform.python_version()}
-    software |= {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    software = {"pix2cap": pix2cap.__version__, "python": platform.python_version()} | _library_versions()
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -150,6 +150,11 @@ def build_manifest(
         "refused_images": tally.refused,
         "files": dict(files),
     }
+
+
+@cache
+def _library_versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
