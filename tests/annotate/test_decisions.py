@@ -280,7 +280,7 @@ def test_the_latest_verdict_of_a_rater_on_an_item_counts(run):
         log.add_verdict(verdict("bob", 1))
         last = log.add_verdict(verdict("ada", 1, "no", token="t"))
         assert log.add_verdict(verdict("ada", 1, "no", token="t")) == last
-        assert [(v.reviewer, v.object) for v in log.verdicts("s")] == [("bob", "yes"), ("ada", "no")]
+        assert [(v.reviewer, v.object) for v in log.verdicts("s")] == [("ada", "no"), ("bob", "yes")]
         assert log.verdicts("s", reviewer="ada") == [last] == log.verdicts(reviewer="ada")
         assert log.verdicts("other") == []
         assert last.answer("place") == "cannot tell"

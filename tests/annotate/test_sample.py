@@ -21,7 +21,7 @@ from pix2cap.annotate.sample import (
     sample_path,
     write_sample,
 )
-from pix2cap.annotate.verdicts import Verdict
+from pix2cap.annotate.verdicts import NewVerdict, Verdict
 from pix2cap.errors import InputError, UsageError
 from tests.builders.bench import journal_sql, scripted_run
 from tests.builders.panoptic import build_coco_panoptic
@@ -189,6 +189,20 @@ def test_the_first_to_rate_takes_the_first_place():
     assert bob.next.item == 2
     assert ada.next.item == 1
     assert queue_of(sample, [*given_so_far, verdict(2, "ada", 1)], "eve").number is None
+
+
+def test_a_verdict_thought_over_changes_nobodys_place(run):
+    options = replace(fresh(run, "s"), raters=2, by=("size",))
+    draw_sample(run, options)
+    sample = read_sample(run, "s")
+    with DecisionLog(run) as log:
+        for rater, answer in (("bob", "yes"), ("ada", "yes"), ("bob", "no")):
+            item = sample.items[0]
+            where = (item.item, item.image_id, item.segment_id)
+            log.add_verdict(NewVerdict(rater, "s", *where, answer, "yes", "yes", "yes"))
+        verdicts = log.verdicts("s")
+    assert [v.object for v in verdicts] == ["no", "yes"]
+    assert queue_of(sample, verdicts, "bob").number == 1
 
 
 @settings(deadline=None)

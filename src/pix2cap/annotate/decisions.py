@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pix2cap.annotate.journal import JOURNAL_NAME, connect, require_tables, told_of_damage
 from pix2cap.annotate.migrations import migrate, schema_number
@@ -35,6 +36,9 @@ class Action(StrEnum):
     REJECT = "reject"
     ASK_AGAIN = "ask_again"
     UNDO = "undo"
+
+
+_ACTIONS = {str(action): action for action in Action}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,9 @@ def standing_of(history: Sequence[Decision], answered: Iterable[int] = ()) -> St
     one, counts no more.
     """
     told = frozenset(answered)
+    if len(history) == 1 and not told and history[0].action is not Action.UNDO:
+        # What nearly every segment has, of which a large run has a hundred thousand.
+        return Standing(history[0], tuple(history))
     counting = _counting(history, told)
     if not counting:
         return Standing(None, tuple(history), False, told)
@@ -218,9 +225,9 @@ def read_standings(
     return {key: standing_of(history, answered.get(key, ())) for key, history in histories.items()}
 
 
-def _decision(row: Sequence[object]) -> Decision:
-    decision = Decision(*row)  # type: ignore[arg-type]
-    return replace(decision, action=Action(decision.action))
+def _decision(row: tuple[Any, ...]) -> Decision:
+    seq, at, reviewer, image_id, segment_id, action, text, reason, based_on, token = row
+    return Decision(seq, at, reviewer, image_id, segment_id, _ACTIONS[action], text, reason, based_on, token)
 
 
 class DecisionLog:
@@ -343,7 +350,7 @@ class DecisionLog:
             return insert_verdict(sql, verdict)
 
     def verdicts(self, sample: str | None = None, *, reviewer: str | None = None) -> list[Verdict]:
-        """The verdicts that count, in order: the latest of each rater on each item of each sample."""
+        """The latest verdict of each rater on each item, in the order in which they first gave one."""
         with self._reading() as sql:
             return [] if schema_number(sql) < 2 else read_verdicts(sql, sample, reviewer)
 

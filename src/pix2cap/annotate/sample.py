@@ -257,10 +257,10 @@ def queue_of(sample: Sample, verdicts: Sequence[Verdict], rater: str) -> RaterQu
 
     Args:
         sample: The sample.
-        verdicts: All verdicts on it, oldest first.
+        verdicts: As `DecisionLog.verdicts` orders them: one thought over keeps its place.
         rater: The person's name.
     """
-    names = list(dict.fromkeys(v.reviewer for v in sorted(verdicts, key=lambda v: v.seq)))
+    names = list(dict.fromkeys(verdict.reviewer for verdict in verdicts))
     rater = rater.strip()
     number = names.index(rater) + 1 if rater in names else len(names) + 1
     if number > sample.raters:

@@ -117,11 +117,11 @@ def insert_verdict(sql: sqlite3.Connection, verdict: NewVerdict) -> Verdict:
 
 
 def read_verdicts(sql: sqlite3.Connection, sample: str | None, reviewer: str | None) -> list[Verdict]:
-    """The latest verdict of each rater on each item, in the order they were given."""
+    """The latest verdict of each rater on each item, in the order in which they first gave one."""
     rows = sql.execute(
-        f"SELECT {_COLUMNS} FROM verdicts WHERE seq IN"
-        " (SELECT max(seq) FROM verdicts WHERE (?1 IS NULL OR sample = ?1) AND (?2 IS NULL OR reviewer = ?2)"
-        "  GROUP BY sample, reviewer, item) ORDER BY seq",
+        f"SELECT {_COLUMNS} FROM verdicts JOIN (SELECT max(seq) AS last, min(seq) AS first FROM verdicts"
+        " WHERE (?1 IS NULL OR sample = ?1) AND (?2 IS NULL OR reviewer = ?2)"
+        " GROUP BY sample, reviewer, item) ON seq = last ORDER BY first",
         (sample, reviewer),
     )
     return [Verdict(*row) for row in rows]
