@@ -30,7 +30,7 @@ OUT = ROOT / "docs" / "img"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 SIZE = {"width": 1280, "height": 800}
 SAMPLE = "verify"
-PHOTO, SEGMENT = "rocket", "rocket"
+PHOTO = "rocket.png"
 
 
 @contextmanager
@@ -83,13 +83,13 @@ def take(page: Page, address: str) -> None:
     page.locator(".tile a", has_text=PHOTO).click()
     page.wait_for_selector("#segments")
     _wait(page, "ready", "view")
-    page.locator("#segments .row", has_text=SEGMENT).first.click()
+    page.locator("#segments .row", has_text="This rocket").click()
     page.keyboard.press("a")
     page.wait_for_selector("#saving[data-state=saved]")
-    page.locator("#segments .row", has_text="launch pad").first.click()
+    page.locator("#segments .row", has_text="Alongside the sky").click()
     page.keyboard.press("a")
     page.wait_for_selector("#saving[data-state=saved]")
-    page.locator("#segments .row", has_text=SEGMENT).first.click()
+    page.locator("#segments .row", has_text="The second from the left").click()
     _point(page, 0.5, 0.5)
     _shoot(page, "picture")
     page.goto(f"{address}/")

@@ -187,9 +187,12 @@ def test_zoom_and_pan_keep_the_pointer_true(visit: Open) -> None:
     fit = seen.wait_for("view")["scale"]
     seen.point(80, 150)
     seen.forget()
-    seen.page.mouse.wheel(0, -400)
+    seen.page.mouse.wheel(0, -200)
     near = seen.wait_for("view")["scale"]
     assert near > 1.5 * fit
+    seen.forget()
+    seen.page.mouse.wheel(0, -200)
+    assert seen.wait_for("view")["scale"] == pytest.approx(near**2 / fit)
     seen.point(100, 90)
     seen.wait_for("hover", segmentId=None)
     x, y = seen.place(80, 150)

@@ -25,12 +25,12 @@ export function panel({ segment, shown, entry, place, readOnly, form }) {
   return [
     head(shown, place),
     el('p', `caption large${shown.text && shown.status === 'captioned' ? '' : ' faint'}`, shown.text || withoutText(shown)),
-    shown.reason && shown.status !== 'captioned' ? el('p', 'small why', shown.reason) : null,
+    shown.reason && shown.status !== 'captioned' && shown.reason !== segment.decision?.reason ? el('p', 'small why', shown.reason) : null,
     standing(segment, entry),
     segment.conflict ? disagreement(segment) : null,
     entry && entry.state !== 'waiting' ? problem(segment, entry) : null,
     segment.findings?.length ? el('div', 'found-wrong', el('h3', '', 'Findings'), findingList(segment.findings)) : null,
-    readOnly ? null : form ?? actions(segment, entry),
+    readOnly ? null : form ?? (entry && entry.state !== 'waiting' ? null : actions(segment, entry)),
     crop(segment),
     attempts(segment),
     history(segment),
@@ -78,7 +78,7 @@ function problem(segment, entry) {
   const latest = segment.history.at(-1);
   const notice = el('div', 'notice', el('h3', '', 'Somebody else decided in the meantime'),
     latest ? el('ul', '', line(latest)) : null,
-    el('p', '', `Yours (${DONE[entry.action]}${entry.text ? `: “${entry.text}”` : ''}) is not saved yet.`),
+    el('p', '', `Yours (${DONE[entry.action]}${entry.action === 'edit' ? `: “${entry.text}”` : ''}) is not saved yet.`),
     el('div', 'buttons', button('Mine counts', '', 'overrule', 'button primary'),
       button('Keep both as a disagreement', '', 'keep_both'), button('Drop mine', '', 'drop')));
   notice.setAttribute('role', 'alert');

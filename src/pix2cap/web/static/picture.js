@@ -134,6 +134,7 @@ function openForm(made) {
 
 function decide(id, action, more = {}) {
   form = null;
+  stage.light(0);
   decisions.add({
     image_id: image.image_id,
     segment_id: id,
@@ -204,13 +205,16 @@ const ask = {
     cancel: closeForm,
   })),
   undo: () => {
+    if (readOnly) {
+      isAllowed('undo');
+      return;
+    }
     const id = justDecided || chosen;
     const can = segments.get(id)?.can;
     const waiting = decisions.of(image.image_id, id);
     if (waiting && waiting.state !== 'waiting') settle.drop(waiting);
-    else if (justDecided || waiting || !can || can.includes('undo')) {
-      if (!readOnly) decide(id, 'undo');
-    } else say('There is no decision of yours to take back here.');
+    else if (justDecided || waiting || !can || can.includes('undo')) decide(id, 'undo');
+    else say('There is no decision of yours to take back here.');
   },
 };
 
@@ -235,6 +239,8 @@ function onButton(event) {
 }
 
 function step(by) {
+  // The pointer may rest on another segment: what a key chooses is not to be hidden by it.
+  stage.light(0);
   const at = order.indexOf(chosen);
   const next = at < 0 ? (by > 0 ? 0 : order.length - 1) : (at + by + order.length) % order.length;
   if (order.length) choose(order[next], { focus: true });

@@ -4,7 +4,7 @@ import { byId, words } from './dom.js';
 import { readMap } from './map.js';
 import { View } from './view.js';
 
-const VEIL = 'rgb(8 9 12 / 0.62)';
+const VEIL = 'rgb(8 9 12 / 0.56)';
 const HALO = 'rgb(8 9 12 / 0.9)';
 const LIGHT = '#ffffff';
 const ARROWS = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
