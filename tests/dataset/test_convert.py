@@ -326,3 +326,26 @@ def test_real_photos_there_and_back(coco: Path, tmp_path: Path) -> None:
         ]
     assert [i["license"] for i in got["images"]] == [i["license"] for i in document["images"]]
     assert got["licenses"] == document["licenses"]
+
+
+def test_id_maps_with_captions(tmp_path: Path) -> None:
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "5.png").write_bytes(encode_id_png(np.array([[1, 2], [0, 2]], np.uint32)))
+    document = {
+        "categories": ["cup", "sea"],
+        "images": [
+            {
+                "id": 5,
+                "file_name": "5.jpg",
+                "segments": [
+                    {"id": 2, "category": "sea", "description": "A calm sea."},
+                    {"id": 1, "category": "cup"},
+                ],
+            }
+        ],
+    }
+    (tmp_path / "maps.json").write_text(json.dumps(document))
+    done = convert(tmp_path / "maps.json", tmp_path / "out", "panoptic", masks=tmp_path / "maps")
+    assert (done.source_kind, done.segments) == ("id_maps", {"captioned": 1, "pending": 1})
+    (annotation,) = documents(tmp_path / "out")["annotations"]
+    assert [(s["id"], s["description"]) for s in annotation["segments_info"]] == [(2, "A calm sea."), (1, "")]

@@ -264,7 +264,8 @@ def _note_overlaps(source: FileSource, image_id: int, item: CaptionedImage, alte
     if isinstance(source, CocoInstancesSource):
         shown = item.panoptic.by_id
         altered[_HIDDEN] += len(source.record(image_id).segments) - len(shown)
-        altered[_COVERED] += sum(segment_id in shown for segment_id in source.overlapped(image_id))
+        whole = source.whole_areas(image_id)
+        altered[_COVERED] += sum(whole[i] > segment.area for i, segment in shown.items())
 
 
 def _open_parquet(path: Path, shards: list[Path]) -> Opened:

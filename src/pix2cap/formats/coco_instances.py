@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 
 from pix2cap.core import Problem
-from pix2cap.core.boxes import label_extents
 from pix2cap.errors import ImageRefused
 from pix2cap.formats.file_places import EscapeError, FolderFiles
 from pix2cap.formats.file_source import FileSource, MapReading
@@ -82,6 +81,7 @@ class CocoInstancesSource(FileSource):
         self._objects = objects
         self._reader = RecordReader(self.name, self.categories)
         self._arguments = arguments
+        self._drawn: tuple[int, list[Shape], dict[int, str]] | None = None
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         return read_coco_instances, self._arguments
@@ -103,22 +103,24 @@ class CocoInstancesSource(FileSource):
         rows = self._objects.rows(image_id)
         return dict(zip(free_ids([row[0] for row, *_ in rows]), [own for *_, own in rows], strict=True))
 
-    def overlapped(self, image_id: int) -> dict[int, int]:
-        """Pixels that segments lose to smaller ones painted over them, by segment id; none that lose none.
+    def whole_areas(self, image_id: int) -> dict[int, int]:
+        """Pixels of every object that can be drawn, those that smaller ones cover in the map included.
 
         Raises:
             KeyError: No such image.
         """
-        record, segmentations = self._record(image_id)
+        record = self.record(image_id)
         size_wh = self._map_size(record)
-        if size_wh is None:
-            return {}
-        shapes = _drawable(record, segmentations, size_wh)[0]
-        id_map, _ = paint_shapes(shapes, size_wh)
-        ids, areas, _ = label_extents(id_map)
-        painted = dict(zip(ids.tolist(), areas.tolist(), strict=True))
-        lost = {shape.segment_id: shape.area - painted.get(shape.segment_id, 0) for shape in shapes}
-        return {segment_id: pixels for segment_id, pixels in lost.items() if pixels}
+        return {} if size_wh is None else {s.segment_id: s.area for s in self._shapes(record, size_wh)[0]}
+
+    def _shapes(self, record: ImageRecord, size_wh: tuple[int, int]) -> tuple[list[Shape], dict[int, str]]:
+        """What can be drawn of an image, and why the rest cannot; the last image's is kept."""
+        drawn = self._drawn
+        if drawn is None or drawn[0] != record.image_id:
+            segmentations = self._record(record.image_id)[1]
+            drawn = (record.image_id, *_drawable(record, segmentations, size_wh))
+            self._drawn = drawn
+        return drawn[1], drawn[2]
 
     def _record(self, image_id: int) -> tuple[ImageRecord, dict[int, Any]]:
         image_row = self._index.row(image_id)
@@ -155,8 +157,7 @@ class CocoInstancesSource(FileSource):
             return MapReading(
                 None, problems=[Problem(self.name, Finding.MISSING_KEY, image_id, None, expected, got)]
             )
-        _, segmentations = self._record(image_id)
-        shapes, failed = _drawable(record, segmentations, size_wh)
+        shapes, failed = self._shapes(record, size_wh)
         expected = f"polygons or RLE for {size_wh[0]} x {size_wh[1]} pixels"
         problems = [
             Problem(self.name, Finding.BAD_SEGMENTATION, image_id, segment_id, expected, reason, fatal=False)
