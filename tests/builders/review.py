@@ -108,6 +108,7 @@ def build_run(folder: Path) -> Path:
         ),
     ]
     source = folder / "sample"
+    source.mkdir(parents=True)
     write_coco_panoptic(source, items, categories=CATEGORIES)
     recorded = [
         {"image_id": image_id, "segment_id": segment_id, "caption": text, "visible": True}

@@ -271,6 +271,31 @@ def test_decisions_wait_in_the_browser_even_with_the_page_closed(visit: Open, se
     assert [each.segment_id for each in _all(server)] == [DOG]
 
 
+def test_what_waits_for_one_run_is_never_sent_to_another(
+    visit: Open, server: ReviewServer, tmp_path: Path
+) -> None:
+    """Run folders are called `run`, and the port is mostly the same."""
+    seen = visit(f"/image/1?segment={DOG}", allow=(NO_ANSWER,))
+    server.kill()
+    seen.press("a")
+    seen.wait_for("waiting", pending=1)
+    seen.page.goto("about:blank")
+    other = ReviewServer(build_run(tmp_path / "other"), port=server.port).start()
+    try:
+        seen.open("/")
+        assert seen.saving() == ""
+        seen.open(f"/image/1?segment={CURTAIN}")
+        seen.press("a")
+        seen.wait_for("decided", segmentId=CURTAIN)
+        assert [each.segment_id for each in _all(other)] == [CURTAIN]
+    finally:
+        other.kill()
+    server.start()
+    seen.open("/")
+    seen.wait_for("decided", imageId=1, segmentId=DOG)
+    assert [each.segment_id for each in _all(server)] == [DOG]
+
+
 def test_a_lost_answer_does_not_count_twice(visit: Open, server: ReviewServer) -> None:
     seen = visit(f"/image/1?segment={DOG}", allow=(NO_ANSWER,))
     lost: list[int] = []

@@ -107,6 +107,11 @@ class Collection(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """Tells it from another of the same name, such as one made anew in its place."""
+        ...
+
+    @property
     def read_only(self) -> bool:
         """True where nothing can be decided."""
         ...

@@ -38,6 +38,7 @@ class DatasetCollection:
 
     def __init__(self, target: Path, *, images: Path | None = None, masks: Path | None = None) -> None:
         self.name = target.resolve().name
+        self.identity = self.name
         source = open_source(target, masks=masks, images=images)
         if not isinstance(source, CocoPanopticSource):
             raise InputError(

@@ -1,8 +1,9 @@
 """The pages: what each Jinja2 template is given; `web/api.py` answers with the same shapes.
 
 Every template gets `title` (the run's or dataset's name), `csrf` (sent back as X-Pix2cap-Token), `reviewer`,
-`read_only`, `version`, `keys` (all rows of `keys.KEYS`: key, action, words, page), `sample` (name of the
-frozen sample, None without one) and `task` ("review" or "verify").
+`read_only`, `identity` (of the run: what a browser keeps goes to no other), `version`, `keys` (all rows of
+`keys.KEYS`: key, action, words, page), `sample` (name of the frozen sample, None without one) and `task`
+("review" or "verify").
 
 grid.html.j2     answer (as /api/images), filters (name to text, "" where not set), facets (name to
                  `[(value, segments)]` over everything), totals (images segments captioned failed open decided
@@ -49,6 +50,7 @@ def render(request: Request, template: str, *, http_status: int = 200, **context
         "csrf": site.rules.csrf,
         "reviewer": reviewer_of(request),
         "read_only": site.collection.read_only,
+        "identity": site.collection.identity,
         "version": __version__,
         "keys": [key.to_json() for key in KEYS],
         "sample": site.sample,

@@ -85,12 +85,18 @@ class RunCollection:
         self._seen = (-1, 0, 0, 0)
         self._scope: set[int] = set()
         self._prompt = config.settings.prompt_version
+        self.identity = self._identity()
 
     def close(self) -> None:
         """Release the journal."""
         with self._lock:
             self._journal.close()
         self._log.close()
+
+    def _identity(self) -> str:
+        with self._reading() as sql:
+            first = sql.execute("SELECT at FROM sessions ORDER BY id LIMIT 1").fetchone()
+        return f"{self.name} {first[0]}" if first else self.name
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
