@@ -1,12 +1,13 @@
 """The review app measured over HTTP on a run of 10,000 pictures with some 100,000 captions.
 
     python benchmarks/review.py --coco DIR
-    python benchmarks/review.py --coco DIR --images 1000
+    python benchmarks/review.py --coco DIR --keep FOLDER    makes FOLDER/run, or measures it again
 
 The run is made up: pictures, maps and recorded captions of the sample are repeated under new image ids, and
 the journal is written as `annotate run` would have, with failed segments, second attempts and decisions. The
 server is `pix2cap review` in a process of its own; every request waits for the one before. A picture counts
-as shown when its page, pixels and id-map are there, none of which the server has seen before.
+as shown when its page, pixels and id-map are there, none of which the server has seen before. Beside the
+time that passed stands the server's own time on a core, which other programs of the machine do not stretch.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ PICTURE_MS = 200.0
 DECISIONS = 2_000
 MODEL = "openai:benchmark"
 
+SEARCHES = ("dog", "red", "umbrel", '"left side"', "wooden table", "sky", "zebra", "man hat", "gr", "and")
+
 Key = tuple[int, int]
 
 
@@ -63,11 +66,13 @@ class Timed:
 
     name: str
     ms: list[float]
+    core_ms: float
 
     def __str__(self) -> str:
         values = sorted(self.ms)
         middle, high = values[len(values) // 2], values[min(len(values) - 1, int(0.95 * len(values)))]
-        return f"{self.name:46} {middle:7.1f} {high:7.1f} {values[-1]:7.1f}   ({len(values)})"
+        numbers = (middle, high, values[-1], self.core_ms)
+        return f"{self.name:46}" + "".join(f"{n:8.1f}" for n in numbers) + f"   ({len(values)})"
 
 
 def repeat_source(coco: Path, n_images: int, out: Path) -> Path:
@@ -164,8 +169,9 @@ def _decide(run: Path, entries: list[SourceImage]) -> None:
 class Client:
     """One connection that is kept open, as a browser keeps it."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, process: subprocess.Popen[str]) -> None:
         place = urlsplit(address)
+        self._stat = Path(f"/proc/{process.pid}/stat")
         self.origin = f"http://{place.netloc}"
         self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=120)
 
@@ -181,6 +187,14 @@ class Client:
     def get(self, path: str) -> bytes:
         """A page or file."""
         return self.ask("GET", path)
+
+    def core_ms(self) -> float:
+        """The server's time on cores so far; NaN where the system does not tell."""
+        try:
+            ticks = self._stat.read_text().rpartition(")")[2].split()[11:13]
+        except OSError:
+            return float("nan")
+        return 1000 * sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
     def decide(self, record: Mapping[str, Any], token: str) -> bytes:
         """Post a decision as a page would."""
@@ -207,51 +221,41 @@ def review_server(run: Path) -> Iterator[tuple[str, float, subprocess.Popen[str]
             process.stdout.close()
 
 
-def timed(name: str, calls: list[Callable[[], object]]) -> Timed:
+def timed(client: Client, name: str, calls: list[Callable[[], object]]) -> Timed:
     """Run calls one after the other."""
-    spent = []
+    spent, used = [], client.core_ms()
     for call in calls:
         began = time.perf_counter()
         call()
         spent.append(1000 * (time.perf_counter() - began))
-    return Timed(name, spent)
+    return Timed(name, spent, (client.core_ms() - used) / len(calls))
 
 
 def measure(client: Client, n_images: int, repeats: int) -> list[Timed]:
     """All kinds of requests; every picture and every filter is a new one."""
     rng = random.Random(9)
-    ids = rng.sample(range(1, n_images + 1), min(n_images, 6 * repeats))
-    queries = [f"/?{urlencode(query)}" for query in _queries()]
-    words = ("dog", "red", "umbrel", '"left side"', "wooden table", "sky", "zebra", "man hat", "gr", "and")
-    searches = [f"/?{urlencode({'q': q})}" for q in words]
-    first = timed("first page, first request after the start", [lambda: client.get("/")])
-    rows = [first, timed("first page", [lambda: client.get("/")] * repeats)]
-    pages = [
-        f"/?page={n}" for n in rng.sample(range(2, max(3, n_images // 48)), min(repeats, n_images // 96))
-    ]
-    rows.append(timed("another page of the grid", [lambda p=p: client.get(p) for p in pages]))
-    rows.append(
-        timed("thumbnail, not seen before", [_getter(client, f"/thumb/{i}.jpg") for i in ids[:repeats]])
-    )
+    fresh = iter(rng.sample(range(1, n_images + 1), min(n_images, 6 * repeats)))
+    rows: list[Timed] = []
 
-    def show(image_id: int) -> None:
-        for path in (f"/image/{image_id}", f"/pixels/{image_id}.jpg", f"/map/{image_id}.png"):
-            client.get(path)
+    def run(name: str, paths: list[list[str]]) -> None:
+        rows.append(timed(client, name, [lambda some=some: [client.get(p) for p in some] for some in paths]))
 
-    fresh = iter(ids[repeats:])
-    take = [next(fresh) for _ in range(repeats)]
-    rows.append(timed("picture: page, pixels and map", [lambda i=i: show(i) for i in take]))
-    for name, pattern in (("picture: page alone", "/image/{}"), ("picture: JSON alone", "/api/image/{}")):
-        take = [next(fresh) for _ in range(repeats)]
-        rows.append(timed(name, [_getter(client, pattern.format(i)) for i in take]))
-    take = [next(fresh) for _ in range(repeats)]
-    rows.append(
-        timed("picture: as the model saw it, marked", [_getter(client, f"/marked/{i}.jpg") for i in take])
-    )
-    rows.append(timed("grid with a filter", [_getter(client, path) for path in queries]))
-    rows.append(timed("grid with a text search", [_getter(client, path) for path in searches]))
-    rows += _measure_decisions(client, take)
-    return rows
+    def new(*patterns: str) -> list[list[str]]:
+        ids = list(itertools.islice(fresh, repeats))
+        return [[pattern.format(image_id) for pattern in patterns] for image_id in ids]
+
+    run("first page, first request after the start", [["/"]])
+    run("first page", [["/"]] * repeats)
+    pages = rng.sample(range(2, max(3, n_images // 48)), min(repeats, n_images // 96))
+    run("another page of the grid", [[f"/?page={n}"] for n in pages])
+    run("thumbnail, not seen before", new("/thumb/{}.jpg"))
+    run("picture: page, pixels and map", new("/image/{}", "/pixels/{}.jpg", "/map/{}.png"))
+    run("picture: page alone", new("/image/{}"))
+    run("picture: JSON alone", new("/api/image/{}"))
+    run("picture: as the model saw it, marked", new("/marked/{}.jpg"))
+    run("grid with a filter", [[f"/?{urlencode(query)}"] for query in _queries()])
+    run("grid with a text search", [[f"/?{urlencode({'q': q})}"] for q in SEARCHES])
+    return rows + _measure_decisions(client, list(itertools.islice(fresh, repeats)))
 
 
 def _queries() -> list[dict[str, str]]:
@@ -264,25 +268,20 @@ def _queries() -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _getter(client: Client, path: str) -> Callable[[], bytes]:
-    return lambda: client.get(path)
-
-
 def _measure_decisions(client: Client, image_ids: list[int]) -> list[Timed]:
     page = client.get("/").decode()
     token = page.partition('name="csrf" content="')[2].partition('"')[0]
-    decided, after = [], []
+    records = []
     for image_id in image_ids:
         image = json.loads(client.get(f"/api/image/{image_id}"))
         segment = next(s for s in image["segments"] if "reject" in s["can"])
         record = {"image_id": image_id, "segment_id": segment["id"], "action": "reject"}
-        record |= {"based_on": segment["latest"], "token": f"bench-{image_id}"}
-        decided += timed("", [lambda r=record: client.decide(r, token)]).ms
-        after += timed("", [_getter(client, "/?status=captioned")]).ms
-    return [
-        Timed("decision, until it is on disk", decided),
-        Timed("grid with a filter after a decision", after),
-    ]
+        records.append(record | {"based_on": segment["latest"], "token": f"bench-{os.getpid()}-{image_id}"})
+    half = len(records) // 2
+    decide = [lambda r=r: client.decide(r, token) for r in records]
+    decided = timed(client, "decision, until it is on disk", decide[:half])
+    both = [lambda d=d: (d(), client.get("/?status=captioned")) for d in decide[half:]]
+    return [decided, timed(client, "decision, then the grid with a filter", both)]
 
 
 def resident_mib(process: subprocess.Popen[str]) -> float | None:
@@ -294,6 +293,10 @@ def resident_mib(process: subprocess.Popen[str]) -> float | None:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
+def _load() -> str:
+    return f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
+
+
 def main() -> int:
     """Make the run, measure, compare with the limits."""
     parser = argparse.ArgumentParser(
@@ -302,30 +305,31 @@ def main() -> int:
     parser.add_argument("--coco", type=Path, default=DEFAULT_COCO, help="folder with panoptic_val.json")
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=40, help="requests of each kind")
+    parser.add_argument("--keep", type=Path, help="make the run in this folder, or measure the one there")
     args = parser.parse_args()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f}"
-    )
-    with tempfile.TemporaryDirectory() as folder:
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {_load()}")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.keep or Path(temporary)
+        folder.mkdir(exist_ok=True)
         began = time.perf_counter()
-        run, captions = make_run(args.coco, args.images, Path(folder))
-        print(
-            f"run of {args.images} images, {captions} captions, made in {time.perf_counter() - began:.0f} s"
-        )
+        if not (folder / "run").exists():
+            _, captions = make_run(args.coco, args.images, folder)
+            spent = time.perf_counter() - began
+            print(f"run of {args.images} images, {captions} captions, made in {spent:.0f} s", flush=True)
         began, used = time.perf_counter(), time.process_time()
-        Site.open(ReviewSettings(target=run)).close()
+        Site.open(ReviewSettings(target=folder / "run")).close()
         seconds, used = time.perf_counter() - began, time.process_time() - used
-        print(f"source opened and index filled in {seconds:.1f} s, {used:.1f} s of them on a core")
-        with review_server(run) as (address, seconds, process):
-            print(f"server ready {seconds:.1f} s after its start")
-            rows = measure(Client(address), args.images, args.repeats)
+        print(
+            f"source opened and index filled in {seconds:.1f} s, {used:.1f} s of them on a core", flush=True
+        )
+        with review_server(folder / "run") as (address, seconds, process):
+            print(f"server ready {seconds:.1f} s after its start", flush=True)
+            rows = measure(Client(address, process), args.images, args.repeats)
             memory = resident_mib(process)
-    print(f"{'ms':46} {'median':>7} {'p95':>7} {'most':>7}   (requests)")
+    print(f"{'ms':46}{'median':>8}{'p95':>8}{'most':>8}{'core':>8}   (requests)")
     for row in rows:
         print(row)
-    print(f"memory of the server: {'unknown' if memory is None else f'{memory:.0f} MiB'}")
-    print(f"load at the end: {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "")
+    print(f"memory of the server: {'unknown' if memory is None else f'{memory:.0f} MiB'}; {_load()}")
     by_name = {row.name: row.ms for row in rows}
     worst = 0
     for name, limit in (("first page", FIRST_PAGE_MS), ("picture: page, pixels and map", PICTURE_MS)):

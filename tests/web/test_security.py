@@ -269,9 +269,13 @@ def test_a_wide_server_asks_everybody_for_the_token(run: Path) -> None:
 
 def test_the_token_page_leads_nowhere_else(run: Path) -> None:
     with served(ReviewSettings(target=run, host="0.0.0.0", access_token="t0")) as site:
-        got = site.get("//evil.example/%22%3E%3Cscript%3E?token=t0")
-        assert "url=/evil.example" in got.text
-        assert "<script>" not in got.text
+        for path in ("//evil.example/%22%3E%3Cscript%3E", "/%5Cevil.example", "/%2Fevil.example"):
+            got = site.get(f"{path}?token=t0")
+            assert got.status == 200
+            assert (
+                'content="0;url=/evil.example' in got.text or 'content="0;url=/%5Cevil.example"' in got.text
+            )
+            assert "<script>" not in got.text
 
 
 def test_a_dataset_is_only_read(run: Path, tmp_path: Path) -> None:

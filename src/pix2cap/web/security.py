@@ -12,10 +12,11 @@ import html
 import ipaddress
 import socket
 from dataclasses import dataclass, field
+from functools import cache
 from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -64,7 +65,13 @@ class AccessRules:
         if is_loopback(self.host):
             return False
         # Rebinding needs a name that the attacker controls; a bare address is none.
-        return _is_address(name) or name in {socket.gethostname().lower(), socket.getfqdn().lower()}
+        return _is_address(name) or name in _own_names()
+
+
+@cache
+def _own_names() -> frozenset[str]:
+    """Asked for once: it may take the system seconds to find out what it is called."""
+    return frozenset({socket.gethostname().lower(), socket.getfqdn().lower()})
 
 
 def is_loopback(host: str) -> bool:
@@ -166,7 +173,9 @@ class Guard:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         if scope["method"] in _SAFE_METHODS and any(n == "token" and _same_text(v, token) for n, v in query):
             rest = urlencode([(n, v) for n, v in query if n != "token"])
-            return self._let_in("/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else ""), token)
+            # Quoted: browsers read a path that begins with a slash and a backslash as another host.
+            path = "/" + quote(scope["path"].lstrip("/"))
+            return self._let_in(path + (f"?{rest}" if rest else ""), token)
         return _told(
             scope["path"], 401, "expected the address with ?token=..., as `pix2cap review` printed it"
         )
