@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pix2cap.dataset.generate import generate_dataset
+from pix2cap.dataset.split import split_dataset
 from pix2cap.dataset.validate import validate_source, validate_sources
 from pix2cap.dataset.validate_splits import find_splits, labels
 from pix2cap.errors import UsageError
@@ -84,6 +85,29 @@ def test_scenes_numbered_alike_are_other_pictures(tmp_path: Path) -> None:
     assert overlaps(problems) == {1, 2}
     assert {problem.file for problem in problems} == {"val/panoptic.json"}
     assert "image 1 of train" in str(problems[0].got)
+
+
+def test_what_dataset_split_wrote(tmp_path: Path) -> None:
+    generate_dataset(tmp_path / "whole", images=6, size_wh=(64, 64), workers=1)
+    split_dataset(tmp_path / "whole", tmp_path / "parts", {"a": 0.5, "b": 0.5})
+    assert find_splits(tmp_path / "parts") == [tmp_path / "parts" / "a", tmp_path / "parts" / "b"]
+    assert validate_source(tmp_path / "parts") == []
+    path = tmp_path / "parts" / "splits.json"
+    record = json.loads(path.read_text())
+    first, second = record["images"]["a"], record["images"]["b"]
+    moved = first.pop()
+    path.write_text(json.dumps(record))
+    told = {(p.file, p.problem, p.image_id) for p in validate_source(tmp_path / "parts")}
+    assert told == {("splits.json", Finding.MISSING_ROW, moved)}
+    second.append(moved)
+    first.append(moved)
+    path.write_text(json.dumps(record))
+    told = {(p.file, p.problem, p.image_id) for p in validate_source(tmp_path / "parts")}
+    assert told == {
+        ("splits.json", Finding.SPLIT_OVERLAP, moved), ("splits.json", Finding.STRANGE_ROW, moved)
+    }  # fmt: skip
+    shutil.rmtree(tmp_path / "parts" / "b")
+    assert Finding.MISSING_FILE in {p.problem for p in validate_source(tmp_path / "parts")}
 
 
 def test_faults_of_a_split_carry_its_name(tmp_path: Path) -> None:

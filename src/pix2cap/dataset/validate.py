@@ -10,7 +10,7 @@ from pix2cap.core import Problem
 from pix2cap.dataset.validate_captions import caption_problems
 from pix2cap.dataset.validate_folder import folder_problems, read_whole_manifest
 from pix2cap.dataset.validate_json import JsonKind, read_json_facts
-from pix2cap.dataset.validate_splits import SplitGuard, find_splits, labels
+from pix2cap.dataset.validate_splits import SplitGuard, find_splits, labels, splits_file_problems
 from pix2cap.errors import InputError, UsageError
 from pix2cap.formats.coco_instances import CocoInstancesSource
 from pix2cap.formats.coco_panoptic import CocoPanopticSource
@@ -69,6 +69,8 @@ def validate_sources(
         for problem in _part_problems(path, mask, image, (guard, name) if several else None):
             known = replace(problem, file=f"{name}/{problem.file}") if several and path.is_dir() else problem
             found.setdefault(known)
+    for path in paths:
+        found |= dict.fromkeys(splits_file_problems(path, guard.by_path))
     return sorted(found, key=_order)
 
 
@@ -100,7 +102,7 @@ def _part_problems(
         yield from source.problems
         yield from iter_source_problems(source, _json_path(path))
         if guarded is not None:
-            yield from guarded[0].add(guarded[1], source)
+            yield from guarded[0].add(guarded[1], path, source)
     if path.is_dir():
         yield from folder_problems(path, source if isinstance(source, CocoPanopticSource) else None)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pix2cap.core import Category, Problem
+from pix2cap.dataset.split import SPLITS
 from pix2cap.errors import InputError
 from pix2cap.formats.file_places import EscapeError
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.findings import Finding
+from pix2cap.formats.json_stream import describe_type, is_int
+from pix2cap.formats.manifest import read_manifest
 from pix2cap.formats.open_source import detect_kind, masks_beside
 
 _SPLIT_NAME: Final = re.compile(
@@ -24,17 +28,69 @@ _SPLIT_NAME: Final = re.compile(
 def find_splits(path: Path) -> list[Path]:
     """The splits that a folder holds, the path itself where it holds none.
 
-    Splits are sub-folders called train, val, test and the like with a `panoptic.json`, or COCO panoptic JSONs
-    with such names that have their masks beside them.
+    Splits are the parts that `splits.json` of `dataset split` names, or sub-folders called train, val, test
+    and the like with a `panoptic.json`, or COCO panoptic JSONs with such names and their masks beside them.
 
     Args:
         path: A folder or a file.
     """
     if not path.is_dir() or (path / "panoptic.json").is_file():
         return [path]
+    if parts := read_parts(path):
+        return [path / name for name in parts]
     named = [child for child in sorted(path.iterdir()) if _SPLIT_NAME.search(child.name.lower())]
     folders = [child for child in named if (child / "panoptic.json").is_file()]
     return folders or [child for child in named if _is_panoptic(child)] or [path]
+
+
+def read_parts(folder: Path) -> dict[str, list[Any]]:
+    """Parts and their image ids, as `splits.json` tells them; empty where no whole one is."""
+    try:
+        parts = json.loads((folder / SPLITS).read_text("utf-8"))["images"]
+        return {
+            name: list(ids) for name, ids in parts.items() if name and "/" not in name and ".." not in name
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def splits_file_problems(folder: Path, sources: Mapping[Path, FileSource]) -> Iterator[Problem]:
+    """Where `splits.json` and the parts beside it tell of different images.
+
+    Args:
+        folder: Where `splits.json` lies, if it does.
+        sources: The parts that could be opened, by path.
+    """
+
+    def problem(finding: Finding, image_id: int | None, expected: str, got: str) -> Problem:
+        return Problem(SPLITS, finding, image_id, None, expected, got, False)
+
+    if not (folder / SPLITS).is_file() or (folder / "panoptic.json").is_file():
+        return
+    parts = read_parts(folder)
+    if not parts:
+        expected = "parts and their image ids under 'images'"
+        yield problem(Finding.UNREADABLE_FILE, None, expected, "no such thing")
+    told_in: dict[Any, str] = {}
+    for name, ids in parts.items():
+        source = sources.get(folder / name)
+        manifest = (read_manifest(folder / name) or {}).get("refused_images")
+        refused = [row.get("image_id") for row in manifest or () if isinstance(row, dict)]
+        held = None if source is None else {*source.image_ids, *refused}
+        for image_id in ids:
+            if not is_int(image_id):
+                got = describe_type(image_id)
+                yield problem(Finding.WRONG_TYPE, None, f"whole numbers as image ids of {name}", got)
+                continue
+            first = told_in.setdefault(image_id, name)
+            if first != name:
+                yield problem(Finding.SPLIT_OVERLAP, image_id, "in one split only", f"in {first} and {name}")
+            if held is not None and image_id not in held:
+                yield problem(
+                    Finding.STRANGE_ROW, image_id, f"an image of {name}/panoptic.json", "no such image"
+                )
+        for image_id in sorted((held or set()) - {i for i in ids if is_int(i)} - set(refused)):
+            yield problem(Finding.MISSING_ROW, image_id, f"{image_id} under {name}, which has it", "none")
 
 
 def _is_panoptic(path: Path) -> bool:
@@ -77,6 +133,9 @@ class SplitGuard:
     Pictures decide where both can be read: two that differ are two images even under one id or name, as when
     rendered scenes are numbered from 1 in each split; two of equal bytes are one image under whatever name.
     Memory grows by an entry an image.
+
+    Args:
+        by_path: The splits so far.
     """
 
     _names: list[str] = field(default_factory=list)
@@ -84,19 +143,22 @@ class SplitGuard:
     _by_id: dict[int, _Place] = field(default_factory=dict)
     _by_name: dict[str, _Place] = field(default_factory=dict)
     _by_size: dict[int, list[_Place]] = field(default_factory=dict)
+    by_path: dict[Path, FileSource] = field(default_factory=dict)
     _categories: dict[int, tuple[Category, int]] = field(default_factory=dict)
     _digests: dict[tuple[int, int], str] = field(default_factory=dict)
 
-    def add(self, name: str, source: FileSource) -> Iterator[Problem]:
+    def add(self, name: str, path: Path, source: FileSource) -> Iterator[Problem]:
         """Take a split and yield what it has of the earlier ones.
 
         Args:
             name: What messages call it.
+            path: Where it lies.
             source: Its images.
         """
         split = len(self._names)
         self._names.append(name)
         self._sources.append(source)
+        self.by_path[path] = source
         yield from self._renamed(split, source)
         for image_id in source.image_ids:
             place = _Place(split, image_id, source.record(image_id).file_name)
