@@ -50,6 +50,11 @@ def test_equal_texts_have_no_marks(text: str) -> None:
         ("", "A car.", "{+A car.+}"),
         ("The man's hat.", "The men's hat.", "The [-man's-]{+men's+} hat."),
         ("A small red car waits.", "A huge blue car waits.", "A [-small red-]{+huge blue+} car waits."),
+        (
+            "A cat is on the sofa.",
+            "The dog of a man sleeps.",
+            "[-A cat is on the sofa.-]{+The dog of a man sleeps.+}",
+        ),
         ("A car, parked.", "A car parked.", "A car[-,-] parked."),
     ],
 )

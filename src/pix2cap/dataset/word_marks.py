@@ -11,14 +11,18 @@ Mark = Literal["=", "-", "+"]
 Marked = tuple[tuple[Mark, str], ...]
 
 _PIECE = re.compile(r"\s+|\w+(?:['’-]\w+)*|[^\w\s]")
+_WORD = re.compile(r"\w+")
+_REWRITTEN = 1 / 3
+"""Where a smaller share of the words stayed, the text was rewritten: marking "the" and "of" helps nobody."""
 _MIRRORED: dict[Mark, Mark] = {"=": "=", "-": "+", "+": "-"}
 
 
 def mark_words(before: str, after: str) -> Marked:
     """Runs of words that stayed (`=`), went (`-`) and came (`+`); what went stands before what came.
 
-    The runs of `=` and `-` make `before`, those of `=` and `+` make `after`, and the marks of the two
-    texts the other way round are the mirrored ones.
+    A text that was rewritten, with hardly a word in its place, is one run of each. The runs of `=` and `-`
+    make `before`, those of `=` and `+` make `after`, and the marks of the two texts the other way round are
+    the mirrored ones.
 
     Example:
         >>> mark_words("A red car.", "A blue car.")
@@ -36,7 +40,14 @@ def mark_words(before: str, after: str) -> Marked:
             found.append(("-", "".join(old[i:j])))
         if k < m:
             found.append(("+", "".join(new[k:m])))
+    kept = sum(_n_words(text) for mark, text in found if mark == "=")
+    if kept < _REWRITTEN * max(_n_words(before), _n_words(after)):
+        found = [("-", before), ("+", after)]
     return tuple(_ordered(_joined(found)))
+
+
+def _n_words(text: str) -> int:
+    return len(_WORD.findall(text))
 
 
 def _joined(runs: list[tuple[Mark, str]]) -> list[tuple[Mark, str]]:
