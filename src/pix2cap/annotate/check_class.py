@@ -12,6 +12,7 @@ from pix2cap.text.classes import (
     ClassSense,
     are_kin,
     fit,
+    is_own,
     named_classes,
     sense_of,
     subject_of,
@@ -19,12 +20,17 @@ from pix2cap.text.classes import (
 from pix2cap.text.subject import Subject
 
 
-def check_classes(captions: Mapping[int, str], class_names: Mapping[int, str]) -> dict[int, Finding]:
+def check_classes(
+    captions: Mapping[int, str], class_names: Mapping[int, str], *, strict: bool = False
+) -> dict[int, Finding]:
     """Compare what each caption is about with the class of its segment.
 
     Args:
         captions: Segment id to English caption.
         class_names: Segment id to class name, at least for the captions' segments.
+        strict: Whether a sibling (a cat where a dog is marked) contradicts, and a noun that only goes with
+            the class does not save a caption about something else. For finished captions: while they are
+            made, asking again about each of them would cost more than it mends.
 
     Returns:
         Segment id to a `swap` finding where two captions fit each other's segment, else to a `class`
@@ -35,12 +41,13 @@ def check_classes(captions: Mapping[int, str], class_names: Mapping[int, str]) -
     senses = {sid: sense_of(class_names[sid]) for sid in subjects}
     found: dict[int, Finding] = {}
     for sid, subject in subjects.items():
-        if contradicts(subject, senses[sid]):
+        if contradicts(subject, senses[sid], strict=strict):
+            is_stranger = contradicts(subject, senses[sid])
             found[sid] = Finding(
                 "class",
                 f"The caption is about {_spoken(subject)}, but the segment is marked as"
                 f" {class_names[sid]!r}; look at the segment again and describe what lies inside it.",
-                confidence=0.8,
+                confidence=0.8 if is_stranger else 0.7,
             )
     for first, second in combinations(sorted(subjects), 2):
         if are_swapped(subjects[first], senses[first], subjects[second], senses[second]):
@@ -54,12 +61,12 @@ def check_classes(captions: Mapping[int, str], class_names: Mapping[int, str]) -
     return found
 
 
-def contradicts(subject: Subject, sense: ClassSense) -> bool:
+def contradicts(subject: Subject, sense: ClassSense, *, strict: bool = False) -> bool:
     """True where the subject names other classes only, none of them a near relative of its own."""
-    if not sense.classes or fit(subject, sense):
+    if not sense.classes or (is_own(subject, sense) if strict else fit(subject, sense)):
         return False
     named = named_classes(subject)
-    return bool(named) and not are_kin(named, sense.classes)
+    return bool(named) and not are_kin(named, sense.classes, strict=strict)
 
 
 def are_swapped(first: Subject, sense_a: ClassSense, second: Subject, sense_b: ClassSense) -> bool:

@@ -66,6 +66,36 @@ _OUTLINES: Final = (
     r"bounding[ -]?box(?:es)?|segmentation|set[ -]of[ -]marks?",
     r"(?:colou?red|drawn|overlaid|numbered) (?:contours?|outlines?|labels?|marks?|overlay)",
 )
+_DRAWING: Final = (
+    r"(?:contours?|outlines?|polygons?|overlays?|bounding box(?:es)?|segmentation masks?|(?:number"
+    r"|numeric|id) (?:labels?"
+    r"|tags?|marks?)) (?:is|are|was|were|has been|have been) (?:\w+ly )?(?:drawn|placed|put|traced"
+    r"|overlaid|rendered|shown"
+    r"|colou?red|painted|added|highlighted|set|located|displayed|superimposed)",
+    r"(?:annotated|tagged|numbered|labell?ed|marked|identified|designated|denoted|referenced) (?:with|as"
+    r"|by) (?:an? |the )?"
+    r"(?:number |digit |numeral |id |label |mark )?[\"'#(]?\d{1,3}\b(?!\s*(?:%|cm|mm|km|feet|inch))",
+    r"(?:the )?(?:label|mark|tag|marker|number tag|id|index)s? #?\d{1,3} (?:is|are|sits?|points?|lies|was"
+    r"|has|refers|stands"
+    r"|belongs|marks?|indicates?)\b",
+    r"the (?:mark|marker|number tag|number label|numeric label|annotation|overlay) (?:sits?|is|lies"
+    r"|covers?|points?|stands"
+    r"|appears?|refers|marks)\b",
+    r"number #?\d{1,3} (?:marks|indicates|denotes|labels|refers|points|designates|is placed|is drawn)\b",
+    r"the (?:numeral|digit) \d",
+    rf"(?:the |an? )?(?:\w+ )?{_COLOUR} (?:line|border|contour|outline|polygon|box|frame|mask"
+    rf"|circle) (?:traces|outlines"
+    r"|delineates|encloses|marks|highlights|indicates|bounds|encircles|follows) (?:it|its|the (?:object"
+    r"|segment|area|region))\b",
+    r"(?:it|which|that|this|and) (?:is|was|has been|are|have been) (?:\w+ly )?(?:annotated|delineated"
+    r"|segmented|highlighted"
+    r"|outlined|circled|encircled|boxed) (?:in|with|by|as)\b(?! (?:by|with|in) (?:the )?(?:sun|light|glow"
+    r"|sky|lamp))",
+    rf"(?:this|the) {_SUBJECT} (?:is|was|has been) (?:masked|marked|highlighted|annotated|outlined"
+    rf"|segmented|boxed)\b",
+    rf"{_BEING}s? (?:tagged|labell?ed|marked|numbered|annotated|under label|with label"
+    rf"|carrying label) [\"'#(]?\d",
+)
 _PICTURES: Final = (
     rf"(?:the|this|that|our) (?:\w+ )?(?:{_PICTURE}|crop|close-?up|view|scene) (?:clearly |also )?"
     rf"(?:{_SHOWS}|is (?:of|showing|an?)\b)",
@@ -82,7 +112,9 @@ _TASK: Final = (
     r"(?:class|category) (?:name|label|hint)\b|(?:labell?ed|classified|categori[sz]ed|annotated) as an?\b",
     r"as (?:indicated|marked|labell?ed|numbered|requested|instructed|given in the prompt)\b",
 )
-_MARK_TALK: Final = re.compile(rf"\b(?:{'|'.join((*_NUMBERS, *_OUTLINES, *_PICTURES, *_TASK))})", re.I)
+_MARK_TALK: Final = re.compile(
+    rf"\b(?:{'|'.join((*_NUMBERS, *_OUTLINES, *_DRAWING, *_PICTURES, *_TASK))})", re.I
+)
 _OPENING: Final = re.compile(
     rf"^\W*(?:(?:#|no\.?\s*)?\d{{1,3}}\s*[:.)|]\s+\S|\[\d{{1,3}}\]|#\d{{1,3}}\b"
     rf"|(?:an?|this) (?:cropped |close-?up |zoomed )?(?P<picture>{_PICTURE}|close-?up|crop) of\b)",

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from pix2cap.annotate.findings import Finding
+from pix2cap.text.words import word_set, words_of
 
 _REFUSING: Final = (
     r"(?:i\W?m|i am|we are|we\W?re) (?:very |so |really )?(?:sorry|unable|not able|afraid|not sure)\b",
@@ -70,6 +71,64 @@ _MARKUP: Final = re.compile(
 )
 
 
+_QUOTED: Final = re.compile(r"[\"“][^\"”]*[\"”]|(?<!\w)['‘](?:[^'’]|(?<=\w)['’](?=\w))*['’](?!\w)")
+_SPEAKER: Final = re.compile(
+    r"\bI(?:['’](?:m|ve|d|ll))?\s+(?:\w+ly\s+)?[a-z]+|\b(?:for|to|by|allow|let|tell|told|asked|gives?"
+    r"|gave) me\b"
+    r"|\b[Mm]y (?:guidelines?|polic\w+|instructions?|training|capabilit\w+|apolog\w+|knowledge|response"
+    r"|answer)\b"
+    r"|\b[Yy]ou(?:r)? (?:request|account|prompt|query|message|asked|sent|provided|may|can|could|have"
+    r"|requested|input)\b"
+)
+"""A scene has no one who speaks: no I, no you whose request it is."""
+_REGRET: Final = re.compile(
+    r"^\W*(?:sorry|regrettabl\w+|unfortunat\w+|apolog\w+|pardon|alas|sadly|please|oops|whoops"
+    r"|forgive)\b(?!-)",
+    re.I,
+)
+_ABLE: Final = re.compile(
+    r"\b(?:can(?:not| ?not|['’]t)|could(?: not|n['’]t)|unable|impossible|(?:is|are|was)(?: not"
+    r"|n['’]t) (?:possible|clear|enough"
+    r"|sufficient|available)|not (?:able|possible|enough|clear)|insufficient|too (?:blurr\w+|small|dark"
+    r"|unclear)"
+    r"|no (?:\w+ )?(?:description|caption|answer|details?|information)|declin\w+|refus\w+|fail\w+"
+    r"|won['’]t)\b",
+    re.I,
+)
+_TELL: Final = re.compile(
+    r"\b(?:describ\w+|descriptions?|captions?|identif\w+|recogni[sz]\w+|determin\w+|tell|make out"
+    r"|discern\w*|information"
+    r"|details?|assist\w*|help|answer|comply|generat\w+|provid\w+|given|shown|segment|request\w*)\b",
+    re.I,
+)
+_MACHINE: Final = word_set(
+    """error errors exception request requests response responses reply output outputs input inputs invalid
+    malformed
+    format model models api server servers client timeout timeouts timed overloaded unavailable available
+    failed failure
+    fails fail policy policies guideline guidelines safety filter filters moderation content violate
+    violates violation
+    flagged blocked denied forbidden unauthorized unauthorised credit credits quota account billing token
+    tokens
+    limit limits exceeded retry later code status http https ssl dns socket json xml html null none
+    undefined nan
+    missing empty caption captions description descriptions prompt generation generated parse parsing decode
+    file
+    found load loading connection reset refused interrupted aborted cancelled canceled internal gateway usage
+    image images corrupted unsupported unknown something wrong try again please segment result results"""
+)
+"""Words of programs and services; a scene has few of them, an error message has little else."""
+_MACHINE_STRONG: Final = word_set(
+    """error exception invalid malformed api server timeout overloaded unavailable failed failure policy
+    policies
+    guidelines moderation flagged violate violates violation credits quota tokens exceeded http null
+    undefined nan
+    caption captions description descriptions prompt parse connection request response unsupported corrupted
+    output
+    forbidden unauthorized retry json wrong generation"""
+)
+
+
 def check_refusal(text: str) -> Finding | None:
     """Find a refusal, an error message, markup, chat or a placeholder in place of a caption."""
     if match := _MARKUP.search(text):
@@ -82,4 +141,29 @@ def check_refusal(text: str) -> Finding | None:
         )
     if not any(char.isalpha() for char in text):
         return Finding("refusal", "The caption holds no words.")
+    if reason := _no_scene(text):
+        return Finding(
+            "refusal",
+            f"The text {reason}; it seems to be a refusal or an error, not a caption. Describe what can be"
+            ' seen, or answer with "visible": false.',
+            confidence=0.9,
+        )
+    return None
+
+
+def _no_scene(text: str) -> str | None:
+    """What shows that a text speaks of a speaker or a machine instead of a scene; quotes are the scene's."""
+    plain = _QUOTED.sub(" ", text)
+    if match := _REGRET.search(plain):
+        return f"begins with {match[0].strip()!r}"
+    if match := _SPEAKER.search(plain):
+        return f"has a speaker ({match[0]!r})"
+    if (unable := _ABLE.search(plain)) and (telling := _TELL.search(plain)):
+        return f"says what cannot be told ({unable[0]!r}, {telling[0]!r})"
+    words = words_of(plain)
+    parts = [part for word in words for part in word.split("-")] + re.findall(r"[a-z]+", plain.lower())
+    strong = {part for part in parts if part in _MACHINE_STRONG}
+    share = sum(word in _MACHINE or word.isdigit() for word in words) / max(1, len(words))
+    if strong and (share >= 0.5 or (len(strong) >= 2 and share >= 0.25)):
+        return f"uses words of machines ({', '.join(sorted(strong)[:3])})"
     return None

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from pix2cap.annotate.findings import CheckSettings, Finding
+from pix2cap.text.classes import lexicon
+from pix2cap.text.likeness import say_the_same
 from pix2cap.text.words import content_stems, normalise, word_set, words_of
 
 _ALIKE: Final = 0.8
@@ -48,7 +50,9 @@ def check_repeats(
         if not asked:
             continue
         for j in range(len(pool)):
-            if i != j and (normal[i] == normal[j] or says_the_same(normal[i], normal[j], stems[i], stems[j])):
+            if i != j and _is_one(
+                pool[i][1], pool[j][1], (normal[i], normal[j]), (stems[i], stems[j]), settings
+            ):
                 found[key] = Finding(
                     "repeat",
                     "Another segment of the picture has the same caption; say what sets this one apart: its"
@@ -57,6 +61,18 @@ def check_repeats(
                 )
                 break
     return found
+
+
+def _is_one(
+    first: str,
+    second: str,
+    normal: tuple[str, str],
+    stems: tuple[frozenset[str], frozenset[str]],
+    settings: CheckSettings,
+) -> bool:
+    if normal[0] == normal[1] or says_the_same(*normal, *stems):
+        return True
+    return settings.is_english and say_the_same(first, second, lexicon().knows)
 
 
 def says_the_same(first: str, second: str, stems: frozenset[str], other_stems: frozenset[str]) -> bool:

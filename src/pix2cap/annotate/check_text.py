@@ -9,8 +9,8 @@ from typing import Final
 from pix2cap.annotate.check_marks import check_mark_talk
 from pix2cap.annotate.check_refusal import check_refusal
 from pix2cap.annotate.findings import CheckSettings, Finding
-from pix2cap.text.language import language_name, other_language
-from pix2cap.text.words import count_words, ends_dangling
+from pix2cap.text.language import garbled, language_name, other_language
+from pix2cap.text.words import count_words, ends_dangling, stops_early
 
 FULL_STOP: Final = re.compile(r"[.!?。！？।؟…]['\"”’»)\]]*$")
 """The end of a whole sentence, in the scripts that captions are written in."""
@@ -54,7 +54,10 @@ def check_length(text: str, settings: CheckSettings) -> Finding | None:
 
 
 def check_language(text: str, settings: CheckSettings) -> Finding | None:
-    """Another language than the one asked for."""
+    """Another language than the one asked for, or letters that were read in the wrong character set."""
+    if garbage := garbled(text):
+        told = f"The caption holds garbled letters ({garbage!r}); it was read in the wrong character set."
+        return Finding("language", told, confidence=0.9)
     other = other_language(text, settings.language)
     if other is None:
         return None
@@ -76,7 +79,9 @@ def check_cut(text: str, settings: CheckSettings, *, peers: Collection[str]) -> 
     if _TRAILING_OFF.search(tail):
         return Finding("cut", reason, confidence=0.9)
     if FULL_STOP.search(tail):
-        return None
+        early = stops_early(tail) if settings.is_english else None
+        told = f"The caption stops after {early!r}, in the middle of a phrase; write whole sentences."
+        return Finding("cut", told, confidence=0.85) if early else None
     if settings.is_english and ends_dangling(tail):
         return Finding("cut", reason)
     if tail.endswith((",", ";", ":", "-", "–", "—", "(", "、", "，")) or _is_open(tail):

@@ -1,6 +1,7 @@
 """Colours that a caption gives to its subject, against the pixels of its mask.
 
-Light, shadow and tinted lamps change what a camera sees of a colour, so a claim is contradicted only where hardly
+Light, shadow and tinted lamps change what a camera sees of a colour, so a claim is contradicted only where
+hardly
 a pixel of the segment could be called by its name, neither as it is nor after the picture's cast and exposure
 were evened out.
 """
@@ -84,7 +85,7 @@ class SegmentColors:
         return rgb_to_lab(self._rgb), rgb_to_lab(evened)
 
     def shares(self, name: str) -> tuple[float, float]:
-        """Share of pixels that could, and that clearly do, bear a colour's name; the better of both lights."""
+        """Shares of pixels that could, and that clearly do, bear a colour's name, in the kinder light."""
         if name not in self._shares:
             could = max(float(could_be(name, lab).mean()) for lab in self._labs)
             clearly = max(float(is_clearly(name, lab).mean()) for lab in self._labs)
@@ -146,7 +147,9 @@ def is_told(colors: SegmentColors, class_name: str) -> bool:
     """True where a segment is large enough, in a picture with colours, to tell its own."""
     least = _LEAST_PERSON_PIXELS if class_name == "person" else _LEAST_PIXELS
     # The housing of a traffic light is not what a green light is about.
-    return not colors._light.is_grey and colors.pixels >= least and class_name not in {"traffic light", "light"}
+    return (
+        not colors._light.is_grey and colors.pixels >= least and class_name not in {"traffic light", "light"}
+    )
 
 
 def contradiction(claim: ColorClaim, colors: SegmentColors) -> float:
@@ -165,5 +168,3 @@ def _every(pixels: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
     if len(pixels) <= most:
         return pixels
     return pixels[np.linspace(0, len(pixels) - 1, most).astype(np.intp)]
-
-

@@ -66,7 +66,7 @@ def check_scene(
     if not settings.is_english:
         return {s: tuple(fs) for s, fs in found.items()}
     english = {s: text for s, text in sound.items() if s not in foreign}
-    classes = check_classes(english, scene.class_names)
+    classes = check_classes(english, scene.class_names, strict=True)
     _add(found, classes)
     repeated = {s for s, fs in found.items() if any(f.check == "repeat" for f in fs)}
     swapped = {s for s, f in classes.items() if f.check == "swap"}

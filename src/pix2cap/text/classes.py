@@ -47,12 +47,14 @@ class Lexicon:
     Args:
         strict: Noun to the classes that it names.
         loose: Noun to the classes that it goes with.
-        kin: Class to its near relatives.
+        kin: Class to those that honest captions and annotations take for it.
+        siblings: Class to those of its kind that only a careless look takes for it; holds `kin`.
     """
 
     strict: Mapping[str, frozenset[str]]
     loose: Mapping[str, frozenset[str]]
     kin: Mapping[str, frozenset[str]]
+    siblings: Mapping[str, frozenset[str]]
 
     def knows(self, noun: str) -> bool:
         """True for a noun that says something of a class."""
@@ -79,15 +81,22 @@ def lexicon() -> Lexicon:
         for word in words.split():
             (loose if word.startswith("~") else strict).setdefault(word.lstrip("~"), set()).add(name)
     kin: dict[str, set[str]] = {name: {name} for name in raw["words"]}
-    for group in raw["kin"].values():
-        for first, second in combinations(group.split("|"), 2):
-            kin[first].add(second)
-            kin[second].add(first)
+    _relate(kin, raw["kin"])
+    siblings = {name: set(names) for name, names in kin.items()}
+    _relate(siblings, raw["siblings"])
     return Lexicon(
         {k: frozenset(v) for k, v in strict.items()},
         {k: frozenset(v) for k, v in loose.items()},
         {k: frozenset(v) for k, v in kin.items()},
+        {k: frozenset(v) for k, v in siblings.items()},
     )
+
+
+def _relate(related: dict[str, set[str]], groups: Mapping[str, str]) -> None:
+    for group in groups.values():
+        for first, second in combinations(group.split("|"), 2):
+            related[first].add(second)
+            related[second].add(first)
 
 
 @lru_cache(maxsize=4096)
@@ -141,6 +150,22 @@ def fit(subject: Subject, sense: ClassSense) -> int:
     return best
 
 
+def is_own(subject: Subject, sense: ClassSense) -> bool:
+    """True where a head of the subject goes with the class, or another of its nouns names it.
+
+    "A blue kite" is no sky, though "the blue" can be one: before another thing's noun it says no more than a
+    colour. "A truck bed" is a truck all the same.
+    """
+    words = lexicon()
+    if any(noun in sense.own or words.suits(noun) & sense.classes for noun in subject.heads):
+        return True
+    if not subject.heads:
+        return fit(subject, sense) > 0
+    return any(
+        not sense.own.isdisjoint(singulars(n)) or words.named(n) & sense.classes for n in subject.others
+    )
+
+
 def named_classes(subject: Subject) -> frozenset[str]:
     """Classes of the lexicon that the subject's heads name."""
     named = lexicon().named
@@ -149,10 +174,21 @@ def named_classes(subject: Subject) -> frozenset[str]:
     return heads or frozenset().union(*(named(noun) for noun in subject.others))
 
 
-def are_kin(first: frozenset[str], second: frozenset[str]) -> bool:
-    """True where a class of the one side is taken for a class of the other."""
-    kin = lexicon().kin
-    return any(kin[name] & second for name in first)
+def are_kin(first: frozenset[str], second: frozenset[str], *, strict: bool = False) -> bool:
+    """True where a class of the one side is taken for a class of the other.
+
+    Args:
+        first: Classes of the lexicon.
+        second: Other classes.
+        strict: Count only those that an honest caption may confuse, not every sibling.
+
+    Example:
+        >>> dog, cat = frozenset({"dog"}), frozenset({"cat"})
+        >>> are_kin(dog, cat), are_kin(dog, cat, strict=True)
+        (True, False)
+    """
+    related = lexicon().kin if strict else lexicon().siblings
+    return any(related[name] & second for name in first)
 
 
 def _name_nouns(name: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 "A red bus beside a white car" claims red and nothing of white. Only words that stand where English puts a
 subject's own colour count: before its head ("a pale blue sky"), right behind it ("a bus, white with stripes",
-"a wall painted green"), and, of people, in what they wear. What belongs to a part ("a white-framed window", "a
+"a wall painted green"), and, of people, in what they wear. What belongs to a part ("a white-framed window",
+"a
 can with a red label") or to a neighbour claims nothing of the whole.
 """
 
@@ -48,20 +49,27 @@ COLOR_TERMS: Final[dict[str, str]] = {
 """Colour word to its basic name out of `colors.BASIC_COLORS`."""
 
 _SHADES: Final = word_set(
-    """light dark pale bright deep dull vivid faded soft faint rich brilliant muted dim pastel neon hot sky mint
-    royal forest lime navy olive lemon baby steel slate charcoal brick rust sand honey rosy dusty dirty off snow
+    """light dark pale bright deep dull vivid faded soft faint rich brilliant muted dim pastel neon hot sky
+    mint
+    royal forest lime navy olive lemon baby steel slate charcoal brick rust sand honey rosy dusty dirty off
+    snow
     golden silvery warm cool medium mid very mostly all plain solid"""
 )
 _PATTERNS: Final = word_set(
-    """and striped stripy checked checkered chequered checkerboard plaid spotted dotted patterned patched flecked
+    """and striped stripy checked checkered chequered checkerboard plaid spotted dotted patterned patched
+    flecked
     speckled mottled patchy piebald banded coloured colored toned tinted hued painted tabby dappled marbled"""
 )
 _OTHER_THINGS: Final[dict[str, frozenset[str]]] = {
-    "red": word_set("wine onion onions cabbage pepper panda card carpet cross meat light bean beans rose snapper"),
+    "red": word_set(
+        "wine onion onions cabbage pepper panda card carpet cross meat light bean beans rose snapper"
+    ),
     "white": word_set("wine noise light house meat rice board"),
     "black": word_set("bear tea pepper bean beans board light eye"),
     "green": word_set("tea bean beans pepper peppers card light house onion onions"),
-    "orange": word_set("juice tree trees peel slice slices segment segments wedge wedges half halves soda fruit"),
+    "orange": word_set(
+        "juice tree trees peel slice slices segment segments wedge wedges half halves soda fruit"
+    ),
     "gray": word_set("heron wolf whale"),
     "blue": word_set("cheese heron jay whale"),
     "brown": word_set("bear rice"),
@@ -71,9 +79,11 @@ _OTHER_THINGS: Final[dict[str, frozenset[str]]] = {
 """Nouns with which a colour word makes a name (red wine, black bear) whose bearer may have other colours."""
 
 _WORN: Final = word_set(
-    """shirt t-shirt tshirt tee jacket coat dress suit top jersey uniform sweater sweatshirt hoodie hooded robe
+    """shirt t-shirt tshirt tee jacket coat dress suit top jersey uniform sweater sweatshirt hoodie hooded
+    robe
     pullover jumper blouse vest trousers pants jeans shorts skirt leggings overalls wetsuit outfit kit clothes
-    clothing tunic gown parka anorak blazer cardigan poncho sari tracksuit polo tank-top snowsuit costume raincoat
+    clothing tunic gown parka anorak blazer cardigan poncho sari tracksuit polo tank-top snowsuit costume
+    raincoat
     windbreaker garment apron hat cap helmet beanie headscarf"""
 )
 _WEARING: Final = word_set("in wearing wears clad dressed")
@@ -108,10 +118,13 @@ def color_claims(text: str, is_noun: Callable[[str], bool], *, is_person: bool =
         >>> nouns = {"bus", "car", "man", "shirt"}.__contains__
         >>> [c.names for c in color_claims("A red-and-white bus beside a green car", nouns)]
         [('red', 'white')]
-        >>> [c.words for c in color_claims("A man in a dark blue shirt near a red car", nouns, is_person=True)]
+        >>> claims = color_claims("A man in a dark blue shirt near a red car", nouns, is_person=True)
+        >>> [claim.words for claim in claims]
         ['dark blue shirt']
     """
-    if re.search(r"\b(?:black[- ]and[- ]white|monochrome|sepia|gr[ae]yscale) (?:photo|picture|image|tones?)", text):
+    if re.search(
+        r"\b(?:black[- ]and[- ]white|monochrome|sepia|gr[ae]yscale) (?:photo|picture|image|tones?)", text
+    ):
         return []
     reader = _Reader(skip_lead(tokens_of(_keep_names_out(text))), is_noun)
     return list(reader.worn() if is_person else reader.own())
@@ -174,7 +187,11 @@ class _Reader:
             if token in _STOPS:
                 return
             if token in _WEARING and index + 1 < len(self._tokens):
-                start = index + 2 if token in {"clad", "dressed"} and self._tokens[index + 1] == "in" else index + 1
+                start = (
+                    index + 2
+                    if token in {"clad", "dressed"} and self._tokens[index + 1] == "in"
+                    else index + 1
+                )
                 yield from self._garments(start)
                 return
             index += 1
@@ -184,7 +201,9 @@ class _Reader:
         for _ in range(3):
             stop, _ = self._phrase_end(start, garment=True)
             plain = start
-            while plain < stop and (colors_in(self._tokens[plain]) or self._tokens[plain] in _SHADES | {"and", "all"}):
+            while plain < stop and (
+                colors_in(self._tokens[plain]) or self._tokens[plain] in _SHADES | {"and", "all"}
+            ):
                 plain += 1
             if plain > start and colors_in(self._tokens[plain - 1]) and not self._garment_ahead(plain, stop):
                 # "in black standing apart", "in a red convertible": only colour words alone are clothes.
@@ -210,7 +229,6 @@ class _Reader:
         index, noun_at = start, -2
         while index < len(self._tokens):
             token = self._tokens[index]
-            is_first = index == start
             if token in {"and", "or", "&", "plus"}:
                 if noun_at >= 0 and not (noun_at == index - 1 and colors_in(self._tokens[noun_at])):
                     return index, not garment and not self._verb_follows(index + 1)
@@ -223,21 +241,24 @@ class _Reader:
                 if noun_at >= 0 and self._tokens[index - 1] not in MEASURES:
                     return index, False
                 noun_at = -2
-            elif token in ARTICLES:
-                if not is_first and self._tokens[index - 1] != "of":
-                    return index, False
-            elif not token[0].isalnum():
-                return index, False
-            elif token in PREPOSITIONS and not (is_first or token in {"partly", "partially", "mostly"}):
-                return index, False
-            elif noun_at >= 0 and (token in FINITE_VERBS or token in PARTICIPLES):
-                return index, False
-            elif noun_at >= 0 and token.endswith(("ing", "ed")) and not self._noun(token):
+            elif self._ends(index, is_first=index == start, has_noun=noun_at >= 0):
                 return index, False
             elif not colors_in(token) and token not in _SHADES and (self._noun(token) or token in MEASURES):
                 noun_at = index
             index += 1
         return len(self._tokens), False
+
+    def _ends(self, index: int, *, is_first: bool, has_noun: bool) -> bool:
+        """True where a token cannot go on with the noun phrase."""
+        token = self._tokens[index]
+        if token in ARTICLES:
+            return not is_first and self._tokens[index - 1] != "of"
+        if not token[0].isalnum():
+            return True
+        if token in PREPOSITIONS:
+            return not (is_first or token in {"partly", "partially", "mostly"})
+        is_verb = token in FINITE_VERBS or token in PARTICIPLES
+        return has_noun and (is_verb or (token.endswith(("ing", "ed")) and not self._noun(token)))
 
     def _noun(self, token: str) -> bool:
         return any(self._is_noun(form) for form in singulars(token)) or (self._garment(token))
@@ -277,7 +298,14 @@ class _Reader:
 
     def _behind(self, end: int) -> Iterator[ColorClaim]:
         """`a bus, white with stripes`; `the wall is pale green`; `a post painted red`."""
-        if end >= len(self._tokens) or self._tokens[end] not in {",", "is", "are", "painted", "coloured", "colored"}:
+        if end >= len(self._tokens) or self._tokens[end] not in {
+            ",",
+            "is",
+            "are",
+            "painted",
+            "coloured",
+            "colored",
+        }:
             return
         names: list[str] = []
         index = end + 1
@@ -288,6 +316,10 @@ class _Reader:
             elif token not in _SHADES | {"and"} | ADVERBS:
                 break
             index += 1
-        over = index >= len(self._tokens) or not self._tokens[index][0].isalnum() or self._tokens[index] in {"with", "in", "on", "all"}
+        over = (
+            index >= len(self._tokens)
+            or not self._tokens[index][0].isalnum()
+            or self._tokens[index] in {"with", "in", "on", "all"}
+        )
         if names and over:
             yield ColorClaim(tuple(dict.fromkeys(names)), " ".join(self._tokens[end + 1 : index]), True)

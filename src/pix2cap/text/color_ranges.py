@@ -1,7 +1,8 @@
 """Which pixels people may still call by a colour's name, in light, shadow and under tinted lamps.
 
 `colors.name_colors` says what a pixel is called; here is what it could be called at all. The regions overlap
-widely on purpose: they are there to find colours that are surely absent, and leave every doubt to the caption.
+widely on purpose: they are there to find colours that are surely absent, and leave every doubt to the
+caption.
 """
 
 from __future__ import annotations

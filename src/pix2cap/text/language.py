@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -60,6 +61,39 @@ def language_name(code: str) -> str:
     if short not in LANGUAGES:
         return code
     return LANGUAGES[short] if short == code.lower() else f"{LANGUAGES[short]} ({code})"
+
+
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+(?:[\x80-\xbf ](?=[^\x00-\x7f]))*")
+_LONE: Final = re.compile(r"\ufffd|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|Â(?=[\s\xa0,.])|Ã(?=[\s\xa0])|â€")
+_TWO_SCRIPTS: Final = re.compile(r"[A-Za-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][A-Za-z]")
+
+
+def garbled(text: str) -> str | None:
+    """Letters that no writing has, because bytes were read in the wrong character set; None without any.
+
+    UTF-8 read as Windows-1252 gives runs of letters that, written back, are UTF-8 again; real accents are
+    not.
+
+    Example:
+        >>> garbled("The manâ€™s cafÃ©"), garbled("The man’s café")
+        ('â€™', None)
+    """
+    for match in _NOT_ASCII.finditer(text):
+        run = match[0]
+        with suppress(UnicodeError):
+            raw = b"".join(_byte(char) for char in run)
+            if raw.decode("utf-8") != run:
+                return run
+    match = _LONE.search(text) or _TWO_SCRIPTS.search(text)
+    return match[0] if match else None
+
+
+def _byte(char: str) -> bytes:
+    """The byte that Windows-1252, or Latin 1 where that has none, shows as this character."""
+    try:
+        return char.encode("cp1252")
+    except UnicodeEncodeError:
+        return char.encode("latin-1")
 
 
 def script_share(text: str, scripts: tuple[str, ...]) -> float:

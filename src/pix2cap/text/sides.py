@@ -14,7 +14,7 @@ from typing import Final
 from pix2cap.text.subject import FINITE_VERBS
 
 _SIDE: Final = r"(?:left|right)(?:-hand)?"
-_LEVEL: Final = r"(?:top|bottom|upper|lower)(?:most)?"
+_LEVEL: Final = r"(?:top|bottom|upper|lower)(?:-?most)?"
 _MIDDLE: Final = r"(?:mid|middle|cent(?:er|re))"
 _PLACE: Final = (
     rf"(?:{_LEVEL}[\s-]+{_SIDE}|{_LEVEL}[\s-]+{_MIDDLE}|{_MIDDLE}[\s-]+{_SIDE}|{_SIDE}[\s-]+{_MIDDLE}"
@@ -71,6 +71,12 @@ _TURNING: Final = re.compile(
         |her|far|and|left|right))*\s*$""",
     re.I | re.X,
 )
+_EDGE: Final = re.compile(r"\b(?:edge|corner|border|margin|far|very|extreme|outer|\w+most)", re.I)
+_NEW_SUBJECT: Final = re.compile(
+    r"(?:,\s*|\b)(?:and|plus|with|but)\s+(?:an?|another|some|more|two|three|several|one|others?|the)\b[^,;]*$",
+    re.I,
+)
+"""What comes after "trees fill the background, and a bush ..." is another thing's place."""
 _OTHER_FRAME: Final = re.compile(r"^\s+(?:of|in)\b", re.I)
 _NEIGHBOUR: Final = re.compile(
     r"\b(?:behind|beside|near|above|below|under|beneath|over|between|against|to|toward|towards|past|from|before"
@@ -89,11 +95,13 @@ class SideClaim:
         words: The caption's own words.
         margin: Extra distance (share of the picture) that a contradiction needs: 0 where nothing but
             the subject has been named before it, more where the claim may be about a neighbour.
+        is_edge: Whether it speaks of an edge, a corner or the far end, which leaves less room.
     """
 
     side: str
     words: str
     margin: float
+    is_edge: bool = False
 
 
 def side_claims(text: str) -> Iterator[SideClaim]:
@@ -107,7 +115,8 @@ def side_claims(text: str) -> Iterator[SideClaim]:
     """
     for match in _CLAIM.finditer(text):
         for side in _sides(match, text):
-            yield SideClaim(side, match[0].strip(), _margin(text, match.start()))
+            is_edge = bool(_EDGE.search(match[0]))
+            yield SideClaim(side, match[0].strip(), _margin(text, match.start()), is_edge)
 
 
 def _sides(match: re.Match[str], text: str) -> Iterator[str]:
@@ -163,6 +172,8 @@ def _is_claim(match: re.Match[str], before: str, after: str) -> bool:
 
 def _margin(text: str, start: int) -> float:
     clause = re.split(r"[;:]", text[:start])[-1]
+    if _NEW_SUBJECT.search(clause):
+        return 0.2
     if not _NEIGHBOUR.search(clause):
         return 0.0
     # After a comma the sentence usually comes back to its subject; "beside a dog at the left" need not.

@@ -237,10 +237,16 @@ class _Reader:
             )
         if token in PARTICIPLES or (token.endswith(("ing", "ed")) and not self._phrase_at(index)):
             return True
+        if token.endswith("ing") and self._head and self._goes_on(index + 1):
+            return True  # "a bag hanging from a hook", though a hanging is a thing too
         if self._phrase_at(index) or not self._over(index + 1):
             return False
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
         return bool(self._head) and (following in ARTICLES or token.endswith("s"))
+
+    def _goes_on(self, index: int) -> bool:
+        following = self._tokens[index] if index < len(self._tokens) else "."
+        return following in ARTICLES | PREPOSITIONS
 
     def _is_late_verb(self, index: int) -> bool:
         """True for the verb of a subject that no lexicon knows: "towelling runs along the wall"."""

@@ -40,6 +40,27 @@ _DANGLING: Final = word_set(
 """English words that hardly a sentence ends with."""
 
 
+_NEVER_LAST: Final = word_set(
+    """a an the its his their my your our and or but nor than of at with into onto from among amid against
+    toward
+    towards during alongside via per beside whose where while when because although which who is are was were
+    has had being very such every atop including wearing holding featuring
+    containing surrounding facing"""
+)
+"""Words that even a sentence with its full stop does not end with."""
+
+_PLAIN_ADJECTIVES: Final = word_set(
+    """small large tiny huge big little tall long wide narrow thin thick round square flat dark pale bright
+    white black
+    red blue green yellow brown grey gray pink purple beige wooden metal leafy grassy tiled shiny glossy
+    blurry blurred
+    striped curved rectangular bare low high heavy smooth rough upper lower smiling young old distant nearby
+    dense
+    leather plastic sandy rocky snowy sunlit shaded"""
+)
+"""Adjectives that are no nouns: after "a" or "its" a noun must follow them."""
+
+
 def words_of(text: str) -> list[str]:
     """Lower-cased words; hyphenated compounds and contractions stay whole.
 
@@ -102,6 +123,28 @@ def ends_dangling(text: str) -> bool:
         return True
     words = words_of(tail)
     return bool(words) and words[-1] in _DANGLING and not tail.endswith((".", "!", "?"))
+
+
+def stops_early(text: str) -> str | None:
+    """The last words of an English caption that has its full stop in the middle of a phrase, None of others.
+
+    Example:
+        >>> stops_early("A dog lying on the."), stops_early("A dog on a small.")
+        ('the', 'a small')
+        >>> stops_early("A dog beside her.") is None
+        True
+    """
+    words = words_of(text)
+    if len(words) < 2:
+        return None
+    if words[-1] in _NEVER_LAST:
+        return words[-1]
+    first = len(words)
+    while first > 1 and words[first - 1] in _PLAIN_ADJECTIVES:
+        first -= 1
+    if first < len(words) and words[first - 1] in {"a", "an", "its", "their", "my", "your"}:
+        return " ".join(words[first - 1 :])
+    return None
 
 
 @lru_cache(maxsize=50_000)
