@@ -241,7 +241,11 @@ def _side(picture: Picture, rng: random.Random) -> Iterator[Planted]:
     found = []
     for sid, place in picture.scene.places.items():
         x0, y0, x1, y1 = place.box_unit
-        wrong = {"left": x0 > 0.5, "right": x1 < 0.5, "top": y0 > 0.5, "bottom": y1 < 0.5}
+        x, y = place.centroid_unit
+        wrong = {
+            "left": x0 > 0.5 and x > 0.62, "right": x1 < 0.5 and x < 0.38,
+            "top": y0 > 0.5 and y > 0.62, "bottom": y1 < 0.5 and y < 0.38,
+        }  # fmt: skip
         found += [(sid, side, wrong) for side, is_wrong in wrong.items() if is_wrong and sid in captions]
     if not found:
         return

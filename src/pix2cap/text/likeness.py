@@ -55,6 +55,8 @@ _FAMILIES: Final = {
     }.items()
     for word in words.split()
 }
+_RELATIONS: Final = word_set("over below behind before insid outsid on off toward from beyond left right")
+"""Stems of words that give two segments different places beside the same neighbour."""
 _NEUTRAL: Final = word_set("clearly visible seen shown also just very quite rather still really here there")
 
 
@@ -114,6 +116,8 @@ def _one(word: str) -> str:
 def _tells_apart(ours: Sequence[str], theirs: Sequence[str], is_noun: Callable[[str], bool]) -> bool:
     """True where what one caption has in a place sets its segment apart from the other's."""
     if any(_FAMILIES.get(w) or "/" in w or colors_in(w) or w.isdigit() for w in (*ours, *theirs)):
+        return True
+    if (set(ours) & _RELATIONS) != (set(theirs) & _RELATIONS) and set(ours) | set(theirs) <= _RELATIONS:
         return True
     our_words = [w for w in ours if w not in FUNCTION_WORDS]
     their_words = [w for w in theirs if w not in FUNCTION_WORDS]
