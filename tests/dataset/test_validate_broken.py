@@ -379,6 +379,17 @@ FOLDER: dict[str, tuple[Callable[[Path], Any], str, Finding]] = {
         "README.md",
         Finding.FILE_CHANGED,
     ),
+    "sums": (
+        lambda out: (out / "SHA256SUMS").write_text("0" * 64 + "  README.md"),
+        "README.md",
+        Finding.FILE_CHANGED,
+    ),
+    "sums of a file that is gone": (
+        lambda out: (out / "SHA256SUMS").write_text(f"{'0' * 64}  a.txt\n"), "a.txt", Finding.MISSING_FILE
+    ),
+    "sums that are none": (
+        lambda out: (out / "SHA256SUMS").write_text("what\n"), "SHA256SUMS", Finding.UNREADABLE_FILE
+    ),
     "no masks": (
         lambda out: (out / "panoptic").rename(out / "gone"), "panoptic", Finding.MISSING_FILE
     ),

@@ -180,7 +180,7 @@ class StatsTally:
         for (_, is_thing), group in self.classes.items():
             if is_thing is not None:
                 kinds["things" if is_thing else "stuff"].update(group)
-        bands = [*(name for name, _ in SIZE_BANDS), "large", UNKNOWN]
+        bands = [*(name for name, _ in SIZE_BANDS), "large", *([UNKNOWN] if UNKNOWN in self.bands else [])]
         return {
             "images": max(self.listed_images, self.annotated_images),
             "images_with_captions": sum(n for count, n in self.captions_an_image.items() if count),
@@ -191,7 +191,7 @@ class StatsTally:
             **words,
             "parts_of_speech": self.tags.to_json(),
             **{name: group.to_json() for name, group in kinds.items()},
-            "by_size": {name: self.bands[name].to_json() for name in bands if name in self.bands},
+            "by_size": {name: self.bands[name].to_json() for name in bands},
             "duplicates": {"in_one_image": self.repeats_in_image, "in_dataset": captions - different},
             "frequent_words": [list(pair) for pair in self.words.frequent()],
             "by_class": self._class_rows(),

@@ -16,7 +16,7 @@ from pix2cap.formats.dataset_folder import PARTIAL
 from pix2cap.formats.facts_parquet import FACTS
 from pix2cap.formats.file_places import EscapeError, check_relative
 from pix2cap.formats.findings import MANY, Finding
-from pix2cap.formats.manifest import FORMAT, FORMAT_VERSION, MANIFEST, Tally, file_hash
+from pix2cap.formats.manifest import FORMAT, FORMAT_VERSION, MANIFEST, SUMS, Tally, file_hash
 from pix2cap.formats.published import PublishedCaption
 
 _MASKS: Final = "panoptic/"
@@ -36,6 +36,7 @@ def folder_problems(folder: Path, source: CocoPanopticSource | None) -> Iterator
     """
     if (folder / PARTIAL).exists():
         yield _problem(PARTIAL, Finding.UNFINISHED, "no such folder", "what an interrupted write left")
+    yield from _sums_problems(folder)
     manifest = read_whole_manifest(folder)
     if isinstance(manifest, Problem):
         yield manifest
@@ -108,18 +109,20 @@ def _hash_problems(
             yield from _file_problems(folder, name, wanted)
 
 
-def _file_problems(folder: Path, name: str, wanted: Mapping[str, Any]) -> Iterator[Problem]:
+def _file_problems(
+    folder: Path, name: str, wanted: Mapping[str, Any], *, stated_in: str = MANIFEST
+) -> Iterator[Problem]:
     try:
         path = folder / check_relative(name)
     except EscapeError:
-        yield _problem(MANIFEST, Finding.PATH_ESCAPES, "a name inside the folder", repr(name)[:80])
+        yield _problem(stated_in, Finding.PATH_ESCAPES, "a name inside the folder", repr(name)[:80])
         return
     if not path.is_file():
-        yield _problem(name, Finding.MISSING_FILE, "as in the manifest", "no such file")
+        yield _problem(name, Finding.MISSING_FILE, f"a file, as {stated_in} says", "no such file")
         return
     got = file_hash(path)
     if got["sha256"] != wanted.get("sha256"):
-        expected = f"sha256 {str(wanted.get('sha256'))[:12]}..."
+        expected = f"sha256 {str(wanted.get('sha256'))[:12]}... as in {stated_in}"
         yield _problem(name, Finding.FILE_CHANGED, expected, f"{got['sha256'][:12]}...")
     elif got["bytes"] != wanted.get("bytes", got["bytes"]):
         yield _problem(name, Finding.FILE_CHANGED, f"{wanted['bytes']} bytes", f"{got['bytes']} bytes")
@@ -136,6 +139,21 @@ def _masks_problems(wanted: Mapping[str, Any], source: CocoPanopticSource) -> It
     count = wanted.get("files")
     if count is not None and count != len(source.image_ids):
         yield _problem(_MASKS, Finding.WRONG_COUNT, f"{count} files", f"{len(source.image_ids)} images")
+
+
+def _sums_problems(folder: Path) -> Iterator[Problem]:
+    """Lines of `SHA256SUMS`, which a published folder has, that its files no longer bear out."""
+    path = folder / SUMS
+    if not path.is_file():
+        return
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
+        wanted, _, name = line.partition("  ")
+        if len(wanted) != 64 or not name:
+            yield _problem(
+                SUMS, Finding.UNREADABLE_FILE, "a hash and a name a line", f"line {number}: {line[:60]!r}"
+            )
+        else:
+            yield from _file_problems(folder, name.removeprefix("./"), {"sha256": wanted}, stated_in=SUMS)
 
 
 def _croissant_problems(folder: Path) -> Iterator[Problem]:

@@ -74,9 +74,9 @@ def splits_file_problems(folder: Path, sources: Mapping[Path, FileSource]) -> It
     told_in: dict[Any, str] = {}
     for name, ids in parts.items():
         source = sources.get(folder / name)
-        manifest = (read_manifest(folder / name) or {}).get("refused_images")
-        refused = [row.get("image_id") for row in manifest or () if isinstance(row, dict)]
-        held = None if source is None else {*source.image_ids, *refused}
+        rows = (read_manifest(folder / name) or {}).get("refused_images") or ()
+        refused = {row["image_id"] for row in rows if isinstance(row, dict) and is_int(row.get("image_id"))}
+        held: set[int] = set() if source is None else {*source.image_ids, *refused}
         for image_id in ids:
             if not is_int(image_id):
                 got = describe_type(image_id)
@@ -85,11 +85,11 @@ def splits_file_problems(folder: Path, sources: Mapping[Path, FileSource]) -> It
             first = told_in.setdefault(image_id, name)
             if first != name:
                 yield problem(Finding.SPLIT_OVERLAP, image_id, "in one split only", f"in {first} and {name}")
-            if held is not None and image_id not in held:
+            if source is not None and image_id not in held:
                 yield problem(
                     Finding.STRANGE_ROW, image_id, f"an image of {name}/panoptic.json", "no such image"
                 )
-        for image_id in sorted((held or set()) - {i for i in ids if is_int(i)} - set(refused)):
+        for image_id in sorted(held - refused - {i for i in ids if is_int(i)}):
             yield problem(Finding.MISSING_ROW, image_id, f"{image_id} under {name}, which has it", "none")
 
 

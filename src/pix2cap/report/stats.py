@@ -98,62 +98,74 @@ def columns(stats: Figures) -> list[str]:
 def table_rows(stats: Figures) -> list[TableRow]:
     """The figures that a table tells, line by line; the same for page and terminal."""
     every = [*stats["sources"], *([stats["together"]] if stats["together"] else [])]
-    theirs = stats["published"]
-
-    def row(label: str, take: Callable[[Figures], Any], *, published: str = "", group: str = "") -> TableRow:
-        values = tuple(told(take(figures)) for figures in every)
-        return TableRow(label, values, told(theirs[published]) or "" if published else "", group)
-
-    def part(name: str) -> Callable[[Figures], Any]:
-        return lambda figures: (figures["parts_of_speech"] or {}).get(name)
-
-    def inner(key: str, name: str) -> Callable[[Figures], Any]:
-        return lambda figures: figures[key].get(name) if isinstance(figures[key], Mapping) else None
-
-    rows = [
-        row("images", lambda f: f["images"], published="images", group="How many"),
-        row("images with captions", lambda f: f["images_with_captions"]),
-        row("segments (crowd left out)", lambda f: f["segments"]),
-        row("captions", lambda f: f["captions"], published="captions"),
-        row("captions an image, mean", inner("captions_per_image", "mean"), published="captions_per_image"),
-        row("captions an image, median", inner("captions_per_image", "median")),
-        row("words a caption, mean", inner("words", "mean"), published="words_mean", group="How long"),
-        row("median", inner("words", "median")),
-        row("5th percentile", inner("words", "p5")),
-        row("95th percentile", inner("words", "p95")),
-        row("different words", lambda f: f["vocabulary"], group="How varied"),
-        row("distinct-1", lambda f: f["distinct_1"]),
-        row("distinct-2", lambda f: f["distinct_2"]),
-        row("repeats within an image", inner("duplicates", "in_one_image")),
-        row("repeats in the dataset", inner("duplicates", "in_dataset")),
-        row("nouns a caption", part("nouns"), group="Parts of speech"),
-        row("adjectives a caption", part("adjectives")),
-        row("verbs a caption", part("verbs")),
-    ]
-    for number, kind in enumerate(("things", "stuff")):
-        heading = "Things and stuff" if number == 0 else ""
-        rows.append(row(f"{kind}: segments", inner(kind, "segments"), group=heading))
-        rows.append(row(f"{kind}: captions", inner(kind, "captions")))
-        rows.append(row(f"{kind}: words a caption", inner(kind, "words_mean")))
-    for number, band in enumerate(_bands(every)):
-        heading = "By size of the segment" if number == 0 else ""
-        for name, label in (
-            ("segments", "segments"),
-            ("captions", "captions"),
-            ("words_mean", "words a caption"),
-        ):
-            take = _in_band(band, name)
-            rows.append(row(f"{band}: {label}", take, group=heading if name == "segments" else ""))
-    for number, status in enumerate(CaptionStatus):
-        label = status.value.replace("_", " ")
-        rows.append(
-            row(label, inner("statuses", status.value), group="" if number else "What became of segments")
-        )
+    rows = []
+    for group, lines in _groups(every):
+        for number, (label, take, published) in enumerate(lines):
+            theirs = told(stats["published"][published]) or "" if published else ""
+            values = tuple(told(take(figures)) for figures in every)
+            rows.append(TableRow(label, values, theirs, "" if number else group))
     return rows
 
 
-def _in_band(band: str, name: str) -> Callable[[Figures], Any]:
-    return lambda figures: figures["by_size"].get(band, {}).get(name, 0 if name != "words_mean" else None)
+_Line = tuple[str, Callable[[Figures], Any], str]
+
+
+def _groups(every: Sequence[Figures]) -> Iterator[tuple[str, list[_Line]]]:
+    """Groups of lines: label, where the figure stands, and the paper's word for it."""
+    yield (
+        "How many",
+        [
+            ("images", _at("images"), "images"),
+            ("images with captions", _at("images_with_captions"), ""),
+            ("segments (crowd left out)", _at("segments"), ""),
+            ("captions", _at("captions"), "captions"),
+            ("captions an image, mean", _at("captions_per_image", "mean"), "captions_per_image"),
+            ("captions an image, median", _at("captions_per_image", "median"), ""),
+        ],
+    )
+    yield (
+        "How long",
+        [
+            ("words a caption, mean", _at("words", "mean"), "words_mean"),
+            ("median", _at("words", "median"), ""),
+            ("5th percentile", _at("words", "p5"), ""),
+            ("95th percentile", _at("words", "p95"), ""),
+        ],
+    )
+    yield (
+        "How varied",
+        [
+            ("different words", _at("vocabulary"), ""),
+            ("distinct-1", _at("distinct_1"), ""),
+            ("distinct-2", _at("distinct_2"), ""),
+            ("repeats within an image", _at("duplicates", "in_one_image"), ""),
+            ("repeats in the dataset", _at("duplicates", "in_dataset"), ""),
+        ],
+    )
+    kinds = ("nouns", "adjectives", "verbs")
+    yield "Parts of speech", [(f"{kind} a caption", _at("parts_of_speech", kind), "") for kind in kinds]
+    yield "Things and stuff", [line for kind in ("things", "stuff") for line in _kind_lines(kind, kind)]
+    bands = _bands(every)
+    yield "By size of the segment", [line for band in bands for line in _kind_lines(band, "by_size", band)]
+    statuses = [(s.value.replace("_", " "), _at("statuses", s.value), "") for s in CaptionStatus]
+    yield "What became of segments", statuses
+
+
+def _at(*keys: str) -> Callable[[Figures], Any]:
+    """Follows keys; None where one leads to nothing."""
+
+    def take(figures: Figures) -> Any:
+        value: Any = figures
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    return take
+
+
+def _kind_lines(label: str, *keys: str) -> list[_Line]:
+    names = (("segments", "segments"), ("captions", "captions"), ("words_mean", "words a caption"))
+    return [(f"{label}: {told_as}", _at(*keys, name), "") for name, told_as in names]
 
 
 def _bands(every: Sequence[Figures]) -> list[str]:
