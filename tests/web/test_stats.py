@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-BRIGHTNESS = "(name) => getComputedStyle(document.body)[name].match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + +part, 0)"
+BRIGHTNESS = """(name) => getComputedStyle(document.body)[name].match(/\\d+/g).slice(0, 3)
+    .reduce((sum, part) => sum + Number(part), 0)"""
 EVIL = "<img src=x onerror='document.title = 1'>"
 
 
