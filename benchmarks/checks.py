@@ -17,8 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+if __package__ in {None, ""}:  # Run as a script: its neighbours are found from the checkout's root.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import check_faults, check_faults_other
 from benchmarks.check_faults import Picture, Planted
