@@ -207,7 +207,7 @@ def review_server(run: Path) -> Iterator[tuple[str, float, subprocess.Popen[str]
     """`pix2cap review` in a process of its own: address, seconds until it was told, and the process."""
     command = [sys.executable, "-m", "pix2cap", "review", str(run), "--port", "0", "--no-browser"]
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()

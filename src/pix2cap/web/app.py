@@ -79,6 +79,7 @@ def app_of(site: Site) -> Starlette:
         lifespan=lifespan,
     )
     app.state.site = site
+    pages.compile_templates()
     return app
 
 

@@ -42,6 +42,13 @@ def _environment() -> Environment:
     )
 
 
+def compile_templates() -> None:
+    """Compile all pages now, so that the first visitor does not wait for it."""
+    environment = _environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
+
+
 def render(request: Request, template: str, *, http_status: int = 200, **context: Any) -> Response:
     """A page; everything put into it is escaped."""
     site = site_of(request)

@@ -106,8 +106,7 @@ class RunCollection:
     def images(self, image_ids: Sequence[int] | None = None) -> Iterator[ReviewedImage]:
         """See `Collection.images`; only images in the scope of the run."""
         with self._reading() as sql:
-            rows = sql.execute("SELECT image_id, position FROM images ORDER BY position, image_id").fetchall()
-            positions = dict(rows)
+            positions = _positions(sql, image_ids)
             wanted = list(positions) if image_ids is None else [i for i in image_ids if i in positions]
             standings = _standings(sql, wanted)
         for start in range(0, len(wanted), _AT_ONCE):
@@ -195,7 +194,7 @@ class RunCollection:
             ids = {
                 row[0]
                 for name, since in zip(tables, before[1:], strict=False)
-                for row in sql.execute(f"SELECT DISTINCT image_id FROM {name} WHERE seq > ?", (since,))
+                for row in sql.execute(f"SELECT image_id FROM {name} WHERE seq > ?", (since,))
             }
             if sql.execute("SELECT count(*) FROM images").fetchone()[0] != len(self._scope):
                 scope = {row[0] for row in sql.execute("SELECT image_id FROM images")}
@@ -231,6 +230,15 @@ class RunCollection:
     def log(self) -> DecisionLog:
         """The journal's decisions and verdicts."""
         return self._log
+
+
+def _positions(sql: sqlite3.Connection, image_ids: Sequence[int] | None) -> dict[int, int]:
+    """Image id to its place in the source, in that order."""
+    everything = "SELECT image_id, position FROM images"
+    if image_ids is None or len(image_ids) > _AT_ONCE:
+        return dict(sql.execute(f"{everything} ORDER BY position, image_id"))
+    marks = ", ".join("?" * len(image_ids))
+    return dict(sql.execute(f"{everything} WHERE image_id IN ({marks})", tuple(image_ids)))
 
 
 def _standings(sql: sqlite3.Connection, image_ids: Sequence[int]) -> dict[tuple[int, int], Standing]:
