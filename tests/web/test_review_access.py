@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.builders.review import BENCH, DOG, EVIL, ReviewServer, build_run
+from pix2cap.annotate.draw_sample import SampleOptions, draw_sample
+from tests.builders.review import BENCH, CAT, DOG, EVIL, SOFA, ReviewServer, build_run
 from tests.builders.review_page import Reviewer
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ PAGES = {
     "nothing": "/?q=nobodywrotethis",
     "picture": f"/image/1?segment={DOG}",
     "failed": f"/image/2?segment={EVIL}",
+    "verify": "/verify/first",
     "help": "/help",
     "problem": "/image/99",
 }
@@ -31,7 +33,9 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewServer]:
-    served = ReviewServer(build_run(tmp_path_factory.mktemp("a run"))).start()
+    run = build_run(tmp_path_factory.mktemp("a run"))
+    draw_sample(run, SampleOptions(name="first", per_stratum=1, by=("class",)))
+    served = ReviewServer(run, {"task": "verify", "sample": "first"}).start()
     yield served
     served.stop()
 
@@ -83,6 +87,31 @@ def test_axe_finds_nothing_serious_while_one_writes(
     seen.page.click("#who")
     assert serious(seen, axe) == []
     seen.close()
+
+
+@pytest.mark.parametrize(("scheme", "segment_id"), [("light", CAT), ("dark", SOFA)])
+def test_axe_finds_nothing_serious_in_a_conflict(
+    browser: Browser, server: ReviewServer, axe: str, scheme: str, segment_id: int
+) -> None:
+    path = f"/image/3?segment={segment_id}"
+    ann, ben = (Reviewer(browser, server, path, color_scheme=scheme) for _ in range(2))
+    ben.page.click("#who")
+    ben.page.fill("#who-input", "ben")
+    ben.press("Enter")
+    ben.wait_for("reviewer")
+    ann.press("a")
+    ann.wait_for("decided", segmentId=segment_id)
+    ben.press("x", "Enter")
+    ben.wait_for("conflict")
+    ben.page.locator(".notice[role=alert]").wait_for()
+    assert serious(ben, axe) == []
+    ben.page.click("[data-action=keep_both]")
+    ben.wait_for("decided")
+    ben.choose(segment_id)
+    assert "Reviewers disagree" in ben.detail()
+    assert serious(ben, axe) == []
+    ann.close()
+    ben.close("409")
 
 
 @pytest.mark.parametrize("path", ["/", f"/image/1?segment={DOG}", "/help"])
@@ -157,8 +186,7 @@ def test_there_is_no_way_in_for_a_script(browser: Browser, server: ReviewServer)
     )
     assert seen.page.evaluate("() => window.pwned") is None
     assert any("Content Security Policy" in text for text in seen.complaints)
-    seen.complaints.clear()
-    seen.close()
+    seen.close("Content Security Policy", "404")
 
 
 def test_a_run_folder_is_named_and_its_path_is_not(browser: Browser, server: ReviewServer) -> None:

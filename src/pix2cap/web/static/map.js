@@ -26,22 +26,29 @@ export class SegmentMap {
     this.boxes = new Map();
     this.paths = new Map();
     for (let y = 0, at = 0; y < height; y += 1) {
+      let start = 0;
       for (let x = 0; x < width; x += 1, at += 1) {
         const id = rgba[4 * at] + 256 * rgba[4 * at + 1] + 65536 * rgba[4 * at + 2];
         this.ids[at] = id;
-        if (id) this.#grow(id, x, y);
+        // Boxes grow by runs of one id, not by pixels: a large picture has millions of them.
+        if (x && id !== this.ids[at - 1]) {
+          this.#grow(this.ids[at - 1], start, x, y);
+          start = x;
+        }
       }
+      if (width) this.#grow(this.ids[at - 1], start, width, y);
     }
   }
 
   // Boxes are pixels [x0, y0, x1, y1], the last two exclusive.
-  #grow(id, x, y) {
+  #grow(id, x0, x1, y) {
+    if (!id) return;
     const box = this.boxes.get(id);
-    if (!box) this.boxes.set(id, [x, y, x + 1, y + 1]);
+    if (!box) this.boxes.set(id, [x0, y, x1, y + 1]);
     else {
-      if (x < box[0]) box[0] = x;
-      else if (x >= box[2]) box[2] = x + 1;
-      if (y >= box[3]) box[3] = y + 1;
+      box[0] = Math.min(box[0], x0);
+      box[2] = Math.max(box[2], x1);
+      box[3] = y + 1;
     }
   }
 
