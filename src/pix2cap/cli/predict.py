@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from pix2cap.cli.extras import need_extra
+from pix2cap.cli.image_progress import report_images
 from pix2cap.cli.output import print_record, say
 from pix2cap.cli.program import program
-from pix2cap.cli.score import report_images
 from pix2cap.train.predict_options import PredictOptions
 
 if TYPE_CHECKING:

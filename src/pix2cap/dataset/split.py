@@ -106,21 +106,7 @@ def split_dataset(
     with ExitStack() as stack:
         writers = {
             name: stack.enter_context(
-                DatasetWriter(
-                    target / name,
-                    source.categories,
-                    about=edited_about(
-                        "split",
-                        {**rule, "part": name},
-                        [source],
-                        name=f"{title_of(source)}, {name}",
-                        licenses=source.licenses,
-                    ),
-                    images_dir=source.pictures,
-                    copy_images=copy_images,
-                    overwrite=overwrite,
-                    with_facts=source.has_facts,
-                )
+                _writer(source, target, {**rule, "part": name}, copy_images=copy_images, overwrite=overwrite)
             )
             for name in shares
         }
@@ -128,6 +114,22 @@ def split_dataset(
         _write_parts(source, writers, part_of, copy_images=copy_images, on_image=on_image)
     _write_splits(target / SPLITS, rule, part_of, list(shares))
     return Split(str(target), {name: Edited.of(writer) for name, writer in writers.items()})
+
+
+def _writer(
+    source: CaptionedDataset, target: Path, rule: Mapping[str, Any], *, copy_images: bool, overwrite: bool
+) -> DatasetWriter:
+    name = rule["part"]
+    title = f"{title_of(source)}, {name}"
+    return DatasetWriter(
+        target / name,
+        source.categories,
+        about=edited_about("split", rule, [source], name=title, licenses=source.licenses),
+        images_dir=source.pictures,
+        copy_images=copy_images,
+        overwrite=overwrite,
+        with_facts=source.has_facts,
+    )
 
 
 def _write_parts(
