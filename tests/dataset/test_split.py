@@ -136,8 +136,14 @@ def test_a_group_torn_by_the_kept_split_is_told(tmp_path: Path) -> None:
 def test_parts_say_what_they_are_of_and_keep_licences(tmp_path: Path) -> None:
     pictures = tmp_path / "photos"
     pictures.mkdir()
+    about = {"license": "cc-by-4.0", "model": "m", "info": {"contributor": "ann", "year": 2026}}
     whole = write_dataset(
-        tmp_path / "whole", numbered(8), images_dir=pictures, license="cc-by-4.0", model="m"
+        tmp_path / "whole",
+        numbered(8),
+        images_dir=pictures,
+        license="cc-by-4.0",
+        model="m",
+        info={"contributor": "ann", "year": 2026},
     )
     split_dataset(whole, tmp_path / "parts", {"train": 0.5, "val": 0.5}, stratify=True)
     manifest = read_manifest(tmp_path / "parts" / "val")
@@ -152,6 +158,7 @@ def test_parts_say_what_they_are_of_and_keep_licences(tmp_path: Path) -> None:
     for name in ("train", "val"):
         document = json.loads((tmp_path / "parts" / name / "panoptic.json").read_text())
         assert document["licenses"] == list(LICENSES)
+        assert document["info"] == {"contributor": "ann", "year": 2026}
         licenses |= {entry["id"]: entry["license"] for entry in document["images"]}
     assert licenses == {n: 4 if n % 2 else 7 for n in range(1, 9)}
 
@@ -192,6 +199,9 @@ def test_wrong_use_is_refused(tmp_path: Path) -> None:
     (tmp_path / "groups.csv").write_text("image,weather\n1,rain\n")
     with pytest.raises(InputError, match="image_id and weather"):
         split_dataset(whole, tmp_path / "parts", SHARES, by="weather", groups=tmp_path / "groups.csv")
+    split_dataset(whole, tmp_path / "old", {"left": 0.5, "right": 0.5})
+    with pytest.raises(UsageError, match="left, right too"):
+        split_dataset(whole, tmp_path / "old", SHARES)
     with pytest.raises(UsageError, match="not read from"):
         split_dataset(whole, whole, SHARES)
     with pytest.raises(UsageError, match="not read from"):

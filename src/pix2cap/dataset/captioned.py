@@ -17,6 +17,7 @@ from pix2cap.formats.captions_parquet import read_captions_parquet
 from pix2cap.formats.coco_panoptic import CocoPanopticSource
 from pix2cap.formats.dataset_read import with_provenance
 from pix2cap.formats.facts_parquet import FACTS, read_facts
+from pix2cap.formats.json_stream import read_info
 from pix2cap.formats.manifest import MANIFEST, file_hash, read_manifest
 from pix2cap.formats.open_source import open_source
 from pix2cap.formats.pictures import Picture
@@ -104,6 +105,16 @@ class CaptionedDataset:
         return tuple(one for one in self.source.licenses if isinstance(one, dict))
 
     @property
+    def json_path(self) -> Path:
+        """The COCO panoptic JSON."""
+        return self.path if self.folder is None else self.folder / "panoptic.json"
+
+    @property
+    def info(self) -> dict[str, Any] | None:
+        """COCO's `info`: who made it, when, where it is from."""
+        return read_info(self.json_path)
+
+    @property
     def pictures(self) -> Path | None:
         """The folder of pictures, where one is known."""
         return None if self.source.pictures is None else self.source.pictures.folder
@@ -150,11 +161,10 @@ class CaptionedDataset:
     def told(self) -> dict[str, Any]:
         """What the manifest of a dataset made of this one says of it: names, counts and hashes, no paths."""
         manifest = self.manifest or {}
-        json_path = self.path if self.folder is None else self.folder / "panoptic.json"
         kept = ("created_at", "model", "prompt_version", "language", "license", "spend", "source")
         told: dict[str, Any] = {"name": self.name, "images": len(self.image_ids)}
         told |= {key: manifest[key] for key in kept if manifest.get(key) is not None}
-        told[json_path.name] = file_hash(json_path)
+        told[self.json_path.name] = file_hash(self.json_path)
         if self.folder is not None and (self.folder / MANIFEST).is_file():
             told[MANIFEST] = file_hash(self.folder / MANIFEST)
         return told

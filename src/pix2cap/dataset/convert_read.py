@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
-
-import ijson
 
 from pix2cap.core import CaptionedImage, Category, ImageRef
 from pix2cap.dataset.captioned import CaptionedDataset
@@ -30,6 +27,7 @@ from pix2cap.formats.hub_parquet import (
     read_parquet_records,
 )
 from pix2cap.formats.image_index import CategoryTable
+from pix2cap.formats.json_stream import read_info
 from pix2cap.formats.llava_json import LLAVA, LlavaAnswers
 from pix2cap.formats.manifest import DatasetAbout
 from pix2cap.formats.open_source import find_images, open_source
@@ -200,7 +198,7 @@ def _of_source(source: FileSource, json_path: Path, kind: str, manifest: Mapping
     masks = getattr(source, "masks", None)
     places = [json_path, folder, getattr(masks, "folder", None) or getattr(masks, "zip_path", None)]
     about = about_of(
-        {"name": json_path.stem, "info": _info(json_path), **(manifest or {})},
+        {"name": json_path.stem, "info": read_info(json_path), **(manifest or {})},
         [one for one in source.licenses if isinstance(one, dict)],
     )
     altered = Counter[str]()
@@ -215,14 +213,6 @@ def _of_source(source: FileSource, json_path: Path, kind: str, manifest: Mapping
         _reader(source, lambda image_id: _item(source, image_id), altered),
         altered,
     )
-
-
-def _info(path: Path) -> dict[str, Any] | None:
-    """COCO's `info`; None where the file has none."""
-    with suppress(OSError, ijson.JSONError, UnicodeDecodeError), path.open("rb") as file:
-        found = next(ijson.items(file, "info", use_float=True), None)
-        return found if isinstance(found, dict) and found else None
-    return None
 
 
 def _item(source: FileSource, image_id: int) -> CaptionedImage:

@@ -62,6 +62,7 @@ def edited_about(
         values = {(one.manifest or {}).get(key) for one in of}
         return values.pop() if len(values) == 1 else None
 
+    infos = [one.info for one in of]
     models = dict.fromkeys(m for one in of if (m := (one.manifest or {}).get("model")))
     return DatasetAbout(
         name=name,
@@ -72,6 +73,7 @@ def edited_about(
         source={"made_by": f"pix2cap dataset {made_by}", "options": options, "of": [d.told() for d in of]},
         language=shared("language") or "en",
         license=shared("license") or "other",
+        info=infos[0] if all(info == infos[0] for info in infos) else None,
         licenses=tuple(licenses),
     )
 

@@ -96,6 +96,7 @@ def split_dataset(
     source.require_elsewhere(target)
     for name in shares:
         source.require_elsewhere(target / name)
+    _require_same_parts(target / SPLITS, shares)
     units = make_units(source, by=by, groups=groups, seed=seed, with_classes=stratify)
     kept = {} if keep is None else _kept(units, _read_splits(keep, shares))
     assign = assign_by_class if stratify else assign_by_hash
@@ -167,23 +168,39 @@ def _kept(units: Sequence[Unit], earlier: Mapping[int, str]) -> dict[str, str]:
     return kept
 
 
+def _require_same_parts(path: Path, shares: Mapping[str, float]) -> None:
+    """Parts of an earlier split beside the new ones would share images with them."""
+    if not path.is_file():
+        return
+    strangers = sorted(set(_read_parts(path)) - set(shares))
+    if strangers:
+        raise UsageError(
+            f"{path.parent}: expected no split, or one with the parts {', '.join(shares)}, got one with"
+            f" {', '.join(strangers)} too; give another --out"
+        )
+
+
 def _read_splits(folder: Path, shares: Mapping[str, float]) -> dict[int, str]:
     path = folder / SPLITS
-    try:
-        record = orjson.loads(path.read_bytes())
-        if record["format"] != _FORMAT:
-            raise KeyError(f"format {_FORMAT}")
-        parts = {str(name): [int(i) for i in ids] for name, ids in record["images"].items()}
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected the split of an earlier `pix2cap dataset split`, got: {error}"
-        ) from error
+    parts = _read_parts(path)
     if unknown := sorted(parts.keys() - shares.keys()):
         raise UsageError(
             f"--keep: expected the parts of --shares ({', '.join(shares)}) in {path}, got"
             f" {', '.join(unknown)} too"
         )
     return {image_id: name for name, ids in parts.items() for image_id in ids}
+
+
+def _read_parts(path: Path) -> dict[str, list[int]]:
+    try:
+        record = orjson.loads(path.read_bytes())
+        if record["format"] != _FORMAT:
+            raise KeyError(f"format {_FORMAT}")
+        return {str(name): [int(i) for i in ids] for name, ids in record["images"].items()}
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected the split of an earlier `pix2cap dataset split`, got: {error}"
+        ) from error
 
 
 def _write_splits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TypeGuard
 
@@ -74,6 +75,15 @@ def _feed(path: Path, parsers: list[Any]) -> None:
         ) from error
     except (ijson.JSONError, UnicodeDecodeError, StopIteration) as error:
         raise _syntax_error(name, error) from error
+
+
+def read_info(path: Path) -> dict[str, Any] | None:
+    """COCO's `info` (year, contributor, address); None where the file has none."""
+    with suppress(OSError, ijson.JSONError, UnicodeDecodeError), path.open("rb") as file:
+        skip_bom(file)
+        found = next(ijson.items(file, "info", use_float=True), None)
+        return found if isinstance(found, dict) and found else None
+    return None
 
 
 def skip_bom(file: IO[bytes]) -> None:
