@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from pix2cap.annotate import JobOptions, annotate, export_run
 from pix2cap.annotate.decisions import Action, DecisionLog, NewDecision
@@ -18,7 +20,7 @@ from pix2cap.annotate.render import LoadedImage, draw_parts, prepare_ask
 from pix2cap.annotate.settings import RunConfig
 from pix2cap.formats.captions_parquet import read_captions_parquet
 from pix2cap.formats.open_source import open_source
-from pix2cap.formats.png import decode_id_png
+from pix2cap.formats.png import check_png, decode_id_png
 from pix2cap.web.settings import ReviewSettings
 from tests.builders.panoptic import build_coco_panoptic
 from tests.builders.recorded import write_recorded
@@ -231,6 +233,25 @@ def test_maps_arrive_exactly(site: Served, run: Path) -> None:
     paths = RunConfig.read(run).paths
     source = open_source(paths.source, masks=paths.masks, images=paths.images)
     np.testing.assert_array_equal(decode_id_png(got.body), source.panoptic(1).id_map)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "gamma", "transparent"])
+def test_maps_of_any_kind_arrive_exactly(tmp_path: Path, mode: str) -> None:
+    paths = build_coco_panoptic(tmp_path, n_images=1, captions=True)
+    with Image.open(paths.mask_path()) as opened:
+        ids = opened.convert("RGBA" if mode == "RGBA" else "RGB")
+    info = PngInfo()
+    if mode == "gamma":
+        info.add(b"gAMA", (45455).to_bytes(4, "big"))
+    more = {"transparency": ids.getpixel((5, 5))} if mode == "transparent" else {}
+    ids.save(paths.mask_path(), pnginfo=info, **more)
+    wanted = np.asarray(ids.convert("RGB")).astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)
+    with served(ReviewSettings(target=paths.json_path, masks=paths.masks, images=paths.images)) as site:
+        body = site.get("/map/1.png").body
+        np.testing.assert_array_equal(decode_id_png(body), wanted)
+        _, chunks = check_png(body)
+        assert chunks == {b"IHDR", b"IDAT", b"IEND"}
+        assert (body == paths.mask_path().read_bytes()) is (mode == "RGB")
 
 
 def test_pictures_are_sent_as_they_are_where_a_browser_shows_the_same(site: Served, tmp_path: Path) -> None:

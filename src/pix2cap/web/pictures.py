@@ -19,7 +19,7 @@ from pix2cap.draw.encode import encode_jpeg
 from pix2cap.draw.marks import draw_marks
 from pix2cap.draw.palette import segment_colors
 from pix2cap.errors import ImageRefused
-from pix2cap.formats.png import encode_id_png
+from pix2cap.formats.png import RGB, PngError, check_png, encode_id_png
 from pix2cap.web.collection import Collection
 
 THUMB_SIDE = 320
@@ -28,6 +28,7 @@ SCREEN_SIDE = 2048
 
 _CACHE_BYTES = 96 * 2**20
 _CACHE_SHAPES = 256
+_CONVERTED = {b"tRNS", b"gAMA", b"cHRM", b"iCCP", b"sRGB", b"cICP", b"acTL", b"eXIf"}
 _KEPT_MAPS = 4
 _KEPT_MAP_PIXELS = 4_000_000
 
@@ -153,7 +154,10 @@ class Pictures:
         """The map as an RGB PNG of ids, R + 256 G + 65536 B, at its own size."""
 
         def make() -> Encoded:
-            return Encoded.of(encode_id_png(self._panoptic(image_id).id_map), "image/png")
+            panoptic = self._panoptic(image_id)
+            own = self._source.map_png(image_id)
+            data = own if own is not None and _shows_its_ids(own) else encode_id_png(panoptic.id_map)
+            return Encoded.of(data, "image/png")
 
         return self._cache.get(("map", image_id), make)
 
@@ -260,6 +264,15 @@ def why_refused(collection: Collection, image_id: int) -> str | None:
     except ImageRefused as error:
         return str(error)
     return None
+
+
+def _shows_its_ids(png: bytes) -> bool:
+    """True for a file whose colours any browser hands out as they are: 8-bit RGB, nothing to convert."""
+    try:
+        header, chunks = check_png(png)
+    except PngError:
+        return False
+    return (header.colour_type, header.bit_depth) == (RGB, 8) and not chunks & _CONVERTED
 
 
 def _jpeg(rgb: NDArray[np.uint8], quality: int) -> Encoded:
