@@ -26,7 +26,11 @@ _TELLING: Final = word_set(
 
 
 def check_repeats(
-    captions: Mapping[int, str], accepted: Mapping[int, str], settings: CheckSettings
+    captions: Mapping[int, str],
+    accepted: Mapping[int, str],
+    settings: CheckSettings,
+    *,
+    strict: bool = False,
 ) -> dict[int, Finding]:
     """Find captions that say the same of two segments.
 
@@ -37,12 +41,15 @@ def check_repeats(
         captions: Key to caption, of this reply.
         accepted: Key to caption of other segments, accepted before.
         settings: Language; near repeats are looked for in English only.
+        strict: Whether the same in other words counts, as of finished captions. While they are made, asking
+            again for a tiny figure in a crowd brings the same words once more.
 
     Returns:
         Key of `captions` to finding.
     """
     pool = [(key, text, True) for key, text in captions.items()]
     pool += [(key, text, False) for key, text in accepted.items() if key not in captions]
+    strict = strict and settings.is_english
     normal = [normalise(text) for _, text, _ in pool]
     stems = [content_stems(text) if settings.is_english else frozenset() for _, text, _ in pool]
     found: dict[int, Finding] = {}
@@ -51,7 +58,7 @@ def check_repeats(
             continue
         for j in range(len(pool)):
             if i != j and _is_one(
-                pool[i][1], pool[j][1], (normal[i], normal[j]), (stems[i], stems[j]), settings
+                pool[i][1], pool[j][1], (normal[i], normal[j]), (stems[i], stems[j]), strict
             ):
                 found[key] = Finding(
                     "repeat",
@@ -68,11 +75,11 @@ def _is_one(
     second: str,
     normal: tuple[str, str],
     stems: tuple[frozenset[str], frozenset[str]],
-    settings: CheckSettings,
+    strict: bool,
 ) -> bool:
     if normal[0] == normal[1] or says_the_same(*normal, *stems):
         return True
-    return settings.is_english and say_the_same(first, second, lexicon().knows)
+    return strict and say_the_same(first, second, lexicon().knows)
 
 
 def says_the_same(first: str, second: str, stems: frozenset[str], other_stems: frozenset[str]) -> bool:

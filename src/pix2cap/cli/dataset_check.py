@@ -10,15 +10,13 @@ from cyclopts import Parameter
 from pix2cap.cli.output import print_json, say
 from pix2cap.dataset.judge_options import JudgeOptions
 
-Check = Literal["refusal", "mark_talk", "language", "cut", "repeat", "class", "swap", "side", "colour"]
-
 
 def check(
     source: Path,
     *,
     masks: Path | None = None,
     images: Path | None = None,
-    checks: tuple[Check, ...] = (),
+    checks: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     language: str = "en",
     min_confidence: float = 0.5,
     judge: Annotated[JudgeOptions, Parameter(name="*", negative="")] = JudgeOptions(),  # noqa: B008
@@ -30,7 +28,7 @@ def check(
         source: A dataset folder, or a COCO panoptic JSON whose segments have a description or caption.
         masks: Folder or zip of the mask PNGs.
         images: Folder of the pictures; without it colours are not looked at.
-        checks: Run these only; all by default.
+        checks: Run these only, out of refusal, mark_talk, language, cut, repeat, class, swap, side, colour.
         language: Language that the captions should be in.
         min_confidence: Leave out findings that are less sure, 0 to 1.
         judge: A second model that says which statements of every caption are true.
@@ -48,7 +46,7 @@ def check(
             source,
             masks=masks,
             images=images,
-            checks=checks or CHECKS,
+            checks=[name for names in checks for name in names.split(",") if name] or CHECKS,
             language=language,
             min_confidence=min_confidence,
             on_progress=on_progress,

@@ -62,7 +62,7 @@ def check_scene(
     refused = {s for s, fs in found.items() if any(f.check == "refusal" for f in fs)}
     foreign = refused | {s for s, fs in found.items() if any(f.check == "language" for f in fs)}
     sound = {s: text for s, text in scene.texts.items() if s not in refused}
-    _add(found, check_repeats(sound, {}, settings))
+    _add(found, check_repeats(sound, {}, settings, strict=True))
     if not settings.is_english:
         return {s: tuple(fs) for s, fs in found.items()}
     english = {s: text for s, text in sound.items() if s not in foreign}

@@ -132,7 +132,7 @@ def color_claims(text: str, is_noun: Callable[[str], bool], *, is_person: bool =
 
 def _keep_names_out(text: str) -> str:
     """Capitalised words inside a sentence are names (Red Bull, White House), not colours."""
-    return re.sub(r"(?<=[a-z,;] )[A-Z][\w'-]*", "Name", text)
+    return re.sub(r"(?<=[A-Za-z,;] )[A-Z][\w'-]*", "Name", text)
 
 
 def colors_in(token: str) -> tuple[str, ...]:
@@ -258,6 +258,8 @@ class _Reader:
         if token in PREPOSITIONS:
             return not (is_first or token in {"partly", "partially", "mostly"})
         is_verb = token in FINITE_VERBS or token in PARTICIPLES
+        if token in FINITE_VERBS and token.endswith("s") and index and colors_in(self._tokens[index - 1]):
+            return True  # "An orange lies": here the colour word was the noun.
         return has_noun and (is_verb or (token.endswith(("ing", "ed")) and not self._noun(token)))
 
     def _noun(self, token: str) -> bool:

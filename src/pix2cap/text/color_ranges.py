@@ -49,7 +49,7 @@ def could_be(name: str, lab: Lab) -> Mask:
             # White takes the tint of its light, and is grey in the shade.
             found = (light > 42) & (chroma < 14 + 0.25 * (light - 42))
         case "brown":
-            found = (between(15, 110) & (chroma > 4) & (light < 78)) | ((light < 26) & (chroma < 14))
+            found = (between(0, 110) & (chroma > 4) & (light < 78)) | ((light < 26) & (chroma < 14))
         case "tan" | "beige":
             found = (between(20, 120) & (chroma < 55) & (light > 32)) | ((light > 60) & (chroma < 16))
         case "red":
@@ -57,7 +57,7 @@ def could_be(name: str, lab: Lab) -> Mask:
         case "orange":
             found = between(20, 92) & (chroma > 14)
         case "yellow":
-            found = between(52, 128) & (chroma > 12) & (light > 25)
+            found = between(38, 128) & (chroma > 12) & (light > 25)
         case "green":
             found = between(90, 205) & (chroma > 4)
         case "turquoise":

@@ -134,6 +134,7 @@ def _name_lab(lab: NDArray[np.float64]) -> NDArray[np.str_]:
         ("blue", (hue >= 296) & (hue < 308) & (chroma > 2.3 * light)),
         ("pink", (hue >= 335) & (light > 52)),
         ("purple", (hue >= 296) & ((hue < 340) | (chroma < 30))),
+        ("red", hue >= 340),
         ("turquoise", (hue >= 170) & (hue < 218)),
         ("green", (hue >= 110) & (hue < 170) & ((chroma > 16) | (light < 82))),
         ("pink", ((hue < 45) & (light > 62) & (chroma < 58)) | ((hue < 20) & (light > 55))),

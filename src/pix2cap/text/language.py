@@ -64,6 +64,8 @@ def language_name(code: str) -> str:
 
 
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+(?:[\x80-\xbf ](?=[^\x00-\x7f]))*")
+_LEADS: Final = frozenset(b"\xc2\xc3\xc4\xc5\xce\xcf\xd0\xd1\xe2\xef")
+"""Bytes that begin accents, Greek, Cyrillic and typographic marks in UTF-8."""
 _LONE: Final = re.compile(r"\ufffd|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|Â(?=[\s\xa0,.])|Ã(?=[\s\xa0])|â€")
 _TWO_SCRIPTS: Final = re.compile(r"[A-Za-z][\u0370-\u03ff\u0400-\u04ff]|[\u0370-\u03ff\u0400-\u04ff][A-Za-z]")
 
@@ -82,7 +84,7 @@ def garbled(text: str) -> str | None:
         run = match[0]
         with suppress(UnicodeError):
             raw = b"".join(_byte(char) for char in run)
-            if raw.decode("utf-8") != run:
+            if raw[0] in _LEADS and raw.decode("utf-8") != run:
                 return run
     match = _LONE.search(text) or _TWO_SCRIPTS.search(text)
     return match[0] if match else None
