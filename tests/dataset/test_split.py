@@ -137,14 +137,7 @@ def test_parts_say_what_they_are_of_and_keep_licences(tmp_path: Path) -> None:
     pictures = tmp_path / "photos"
     pictures.mkdir()
     about = {"license": "cc-by-4.0", "model": "m", "info": {"contributor": "ann", "year": 2026}}
-    whole = write_dataset(
-        tmp_path / "whole",
-        numbered(8),
-        images_dir=pictures,
-        license="cc-by-4.0",
-        model="m",
-        info={"contributor": "ann", "year": 2026},
-    )
+    whole = write_dataset(tmp_path / "whole", numbered(8), images_dir=pictures, **about)
     split_dataset(whole, tmp_path / "parts", {"train": 0.5, "val": 0.5}, stratify=True)
     manifest = read_manifest(tmp_path / "parts" / "val")
     assert manifest is not None
