@@ -69,7 +69,9 @@ def test_wrong_use_is_told_in_one_line(run: Path, arguments: list[str], told: st
     assert done.returncode == 2
     assert done.stdout == ""
     assert told in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("reading ")]
+    assert len(lines) == 1
+    assert lines[0].startswith("pix2cap: ")
 
 
 def test_a_taken_port_is_told() -> None:
