@@ -86,8 +86,8 @@ def garbled(text: str) -> str | None:
             raw = b"".join(_byte(char) for char in run)
             if raw[0] in _LEADS and raw.decode("utf-8") != run:
                 return run
-    match = _LONE.search(text) or _TWO_SCRIPTS.search(text)
-    return match[0] if match else None
+    lone = _LONE.search(text) or _TWO_SCRIPTS.search(text)
+    return lone[0] if lone else None
 
 
 def _byte(char: str) -> bytes:
