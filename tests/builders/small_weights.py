@@ -53,8 +53,11 @@ def build_weights(
     """
     config = config or small_config()
     prompts = [text for row in class_prompts([c.name for c in categories]) for text in row]
-    CaptionVocabulary.train(CAPTIONS, config.caption_vocabulary).save(folder)
-    ClassVocabulary.train(prompts, config.text_vocabulary, config.text_context).save(folder)
+    captions = CaptionVocabulary.train(CAPTIONS, config.caption_vocabulary)
+    classes = ClassVocabulary.train(prompts, config.text_vocabulary, config.text_context)
+    captions.save(folder)
+    classes.save(folder)
+    config = replace(config, caption_vocabulary=captions.size, text_vocabulary=classes.size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = PanopticCaptioner(config)
