@@ -133,7 +133,7 @@ def test_only_blocks_that_need_a_key_a_server_or_data_are_not_run() -> None:
             assert not NETWORK.search(block.text), f"{block}: would need the network"
         if not block.is_run:
             needs = NETWORK.search(block.text) or re.search(
-                r"benchmarks/|pix2cap_coco_val|pix2cap review", block.text
+                r"benchmarks/|pix2cap_coco_val|pix2cap review|from-label-studio", block.text
             )
             assert needs, f"{block}: could be run"
     assert sum(block.is_run and block.language in ("bash", "python") for block in ALL_BLOCKS) >= 12
