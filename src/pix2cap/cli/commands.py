@@ -107,7 +107,7 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         "Figures of captioned datasets, and the paper's beside them.",
         (
             "pix2cap dataset stats demo/dataset --html stats.html",
-            "pix2cap dataset stats pix2cap_coco_train.json pix2cap_coco_val.json --format json",
+            "pix2cap dataset stats demo/dataset --tag-share 0 --format json",
         ),
     ),
     "dataset merge": (
@@ -123,7 +123,7 @@ COMMANDS: dict[str, tuple[str, str, tuple[str, str]]] = {
         "Write parts that share no image.",
         (
             "pix2cap dataset split demo/dataset --out parts",
-            "pix2cap dataset split demo/dataset --out parts --shares train=0.7,val=0.3 --stratify",
+            "pix2cap dataset split demo/dataset --out halves --shares a=0.5,b=0.5 --stratify",
         ),
     ),
     "dataset filter": (
