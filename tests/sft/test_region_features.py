@@ -154,6 +154,26 @@ def test_a_box_reads_its_own_picture() -> None:
 
 
 @torch.no_grad()
+def test_both_reads_the_mask_and_what_the_box_shows_around_it() -> None:
+    """Two regions of one box differ by their masks; cells of the box beyond a mask are read as well."""
+    cover = torch.zeros(2, 2, 3, 4)
+    cover[:, 0, 1, 1], cover[:, 1, 1, 2] = 1, 1
+    regions = regions_of(cover)
+    changed = states()
+    for state in changed:
+        state[:, 4] += 10 * torch.randn(6, generator=torch.Generator().manual_seed(5))  # Row 1, column 0.
+    for mode, masks_differ, sees_around in (
+        ("mask", True, False),
+        ("box", False, True),
+        ("both", True, True),
+    ):
+        encoder = encoder_of(mode=mode)
+        found, after = encoder(states(), regions), encoder(changed, regions)
+        assert masks_differ is not torch.allclose(found[:, 0], found[:, 1], atol=1e-5), mode
+        assert sees_around is not torch.allclose(found, after, atol=1e-5), mode
+
+
+@torch.no_grad()
 def test_half_precision_keeps_tiny_regions() -> None:
     encoder = encoder_of(box_position=False).to(torch.bfloat16)
     cover = torch.zeros(2, 1, 3, 4)
@@ -172,6 +192,8 @@ def test_half_precision_keeps_tiny_regions() -> None:
 def test_a_configuration_is_checked_and_round_trips() -> None:
     config = RegionConfig(mode="box", layers=(-2, -1), tokens=3, shape=7)
     assert RegionConfig.from_json(config.to_json()) == config
+    both = RegionConfig(mode="both", roi_size=7)
+    assert RegionConfig.from_json(both.to_json()) == both
     for wrong in ({"mode": "circle"}, {"layers": ()}, {"tokens": 0}):
         with pytest.raises(InputError):
             RegionConfig(**wrong)  # type: ignore[arg-type]

@@ -58,7 +58,7 @@ def test_a_picture_is_read_as_the_wrapped_model_reads_it(kind: str) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("mode", ["mask", "box"])
+@pytest.mark.parametrize("mode", ["mask", "box", "both"])
 @pytest.mark.parametrize("tokens", [1, 2])
 def test_a_region_changes_what_comes_after_its_token_and_nothing_before(mode: str, tokens: int) -> None:
     config = RegionConfig(mode=mode, layers=(-3, -1), width=32, tokens=tokens, roi_size=3)  # type: ignore[arg-type]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from pix2cap.errors import InputError
-
-RegionMode = Literal["mask", "box"]
+from pix2cap.sft.regions import RegionMode
 
 BOX_FACTS = 8
 """Numbers that tell where a box is: x0, y0, x1, y1, centre x, centre y, width, height as shares."""
@@ -26,7 +25,8 @@ class RegionConfig:
     """What a region module is made of.
 
     Args:
-        mode: `mask` pools the cells under the mask, `box` the samples of RoIAlign, as GPT4RoI does.
+        mode: `mask` pools the cells under the mask, `box` the samples of RoIAlign, as GPT4RoI does; `both`
+            puts them side by side: what is under the mask, and how it lies in the box.
         layers: Hidden states of the vision tower that are pooled; negative ones count from the last.
         tokens: Embeddings a region, each in place of one `<region>` token.
         width: Channels to which each layer is projected before they are summed.
@@ -46,8 +46,8 @@ class RegionConfig:
     roi_samples: int = 2
 
     def __post_init__(self) -> None:
-        if self.mode not in ("mask", "box"):
-            raise InputError(f"region mode: expected mask or box, got {self.mode!r}")
+        if self.mode not in get_args(RegionMode):
+            raise InputError(f"region mode: expected {', '.join(get_args(RegionMode))}, got {self.mode!r}")
         if not self.layers or self.tokens < 1 or self.width < 1 or self.roi_size < 1 or self.roi_samples < 1:
             raise InputError(f"region module: expected a layer, and sizes of 1 or more, got {self}")
 
@@ -146,14 +146,15 @@ class RegionEncoder(nn.Module):
         self.queries = nn.Parameter(torch.zeros(config.tokens, width))
         self.roi_position = (
             nn.Parameter(torch.zeros(width, config.roi_size, config.roi_size))
-            if config.mode == "box"
+            if config.mode != "mask"
             else None
         )
         facts = BOX_FACTS * (1 + 2 * _WAVES)
         self.position = _normed_mlp(facts, width) if config.box_position else None
         self.outline = _normed_mlp(config.shape**2, width) if config.shape else None
         self.pooled_norm = nn.LayerNorm(width)
-        parts = 1 + int(config.box_position) + int(config.shape > 0)
+        self.box_norm = nn.LayerNorm(width) if config.mode == "both" else None
+        parts = 1 + sum((config.mode == "both", config.box_position, config.shape > 0))
         self.kind = nn.Parameter(torch.randn(config.tokens, parts * width) * 0.02)
         self.project = _mlp(parts * width, text_width, text_width)
 
@@ -176,6 +177,8 @@ class RegionEncoder(nn.Module):
         pooled = self._pool_boxes(maps, regions) if self.config.mode == "box" else self._pool(maps, regions)
         # Side by side and each of one size: in a sum, what pooling brings would drown place and outline.
         parts = [self.pooled_norm(pooled)]
+        if self.box_norm is not None:
+            parts.append(self.box_norm(self._pool_boxes(maps, regions)))
         if self.position is not None:
             parts.append(self._for_all(self.position(box_facts(regions.boxes).to(pooled.dtype))))
         if self.outline is not None:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from pix2cap.core.boxes import Box, xyxy_to_xywh
 
 BoxKind = Literal["absolute", "unit", "thousand"]
+RegionMode = Literal["mask", "box", "both"]
 RegionKind = Literal["box", "mark", "token", "slot"]
 
 BOX_KINDS: Final[tuple[BoxKind, ...]] = ("absolute", "unit", "thousand")

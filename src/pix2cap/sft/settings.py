@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from pix2cap.errors import InputError, UsageError
 from pix2cap.sft.questions import Style
-from pix2cap.sft.regions import BoxKind
+from pix2cap.sft.regions import BoxKind, RegionMode
 
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
@@ -63,7 +63,7 @@ class RegionSettings:
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
-    mode: Literal["mask", "box"] = "mask"
+    mode: RegionMode = "mask"
     layers: tuple[int, ...] = (-11, -8, -5, -2)
     tokens: Positive = 1
     width: Positive = 512
