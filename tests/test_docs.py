@@ -27,7 +27,7 @@ from pix2cap.cli.commands import COMMANDS
 from pix2cap.cli.main import _app
 from pix2cap.core.caption import CaptionStatus
 from pix2cap.demo import Demo, run_demo
-from pix2cap.formats.dataset_folder import _ENTRIES
+from pix2cap.formats.dataset_folder import DATASET
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -326,7 +326,7 @@ def test_tables_name_what_the_code_names() -> None:
     assert _first_column(README, "status") == [status.value for status in CaptionStatus]
     assert _first_column(README, "exit code") == ["0", "1", "2", "3", "70", "130"]
     files = {name.rstrip("/") for name in _first_column(README, "file")}
-    assert files == set(_ENTRIES) - {"images"}
+    assert files == set(DATASET.entries) - {"images"}
     assert _first_column(ARCHITECTURE, "rung") == list(STAGES)
     assert _first_column(ROOT / "docs" / "prompt.md", "placeholder") == list(PLACEHOLDERS)
 

@@ -15,11 +15,11 @@ import pytest
 from pix2cap.dataset.generate import GenerateProgress, generate_dataset
 from pix2cap.dataset.validate import validate_source
 from pix2cap.errors import InputError, UsageError
-from pix2cap.formats.dataset_folder import PARTIAL
 from pix2cap.formats.dataset_read import read_dataset
 from pix2cap.formats.facts_parquet import read_facts
 from pix2cap.formats.manifest import read_manifest
 from pix2cap.formats.open_source import open_source
+from pix2cap.formats.staged_folder import PARTIAL
 from pix2cap.report import report_dataset
 from pix2cap.scenes.scene import render_scene
 

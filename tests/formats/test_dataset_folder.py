@@ -29,11 +29,12 @@ from pix2cap.core.rle import mask_to_rle
 from pix2cap.errors import InputError, UsageError
 from pix2cap.formats.captions_parquet import read_captions_parquet
 from pix2cap.formats.coco_panoptic import CocoPanopticSource, read_coco_panoptic
-from pix2cap.formats.dataset_folder import PARTIAL, DatasetAbout, DatasetWriter, read_dataset
+from pix2cap.formats.dataset_folder import DatasetAbout, DatasetWriter, read_dataset
 from pix2cap.formats.instances_json import id_map_to_rles
 from pix2cap.formats.manifest import relative_image_root
 from pix2cap.formats.open_source import open_source
 from pix2cap.formats.png import decode_id_png
+from pix2cap.formats.staged_folder import PARTIAL
 from tests.builders.panoptic import build_coco_panoptic, png_bytes
 
 CATEGORIES = {1: Category(1, "person"), 4: Category(4, "sky", is_thing=False, supercategory="above")}

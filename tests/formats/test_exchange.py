@@ -29,7 +29,8 @@ from pix2cap.formats.llava_json import LlavaAnswers, LlavaWriter
 from pix2cap.formats.open_source import open_source
 from pix2cap.formats.png import encode_id_png
 from pix2cap.formats.published import publish
-from pix2cap.formats.staged_folder import StagedFolder, read_conversion_manifest, storage
+from pix2cap.formats.staged_folder import CONVERSION, StagedFolder
+from pix2cap.formats.storage import storage
 from pix2cap.formats.webdataset_tar import TarShards, find_shards, read_tar_images
 
 CATEGORIES = {1: Category(1, "cup"), 900: Category(900, "sky, “other”", is_thing=False)}
@@ -189,7 +190,7 @@ def test_nothing_appears_before_all_is_written(tmp_path: Path) -> None:
     assert manifest["files"] == {
         "deep/a.json": {"bytes": 2, "sha256": manifest["files"]["deep/a.json"]["sha256"]}
     }
-    assert read_conversion_manifest(out) == json.loads((out / "manifest.json").read_text())
+    assert CONVERSION.read_manifest(out) == json.loads((out / "manifest.json").read_text())
     with StagedFolder(out) as folder:
         folder.write("b.json", b"{}")
         folder.finish({"to": "x"})

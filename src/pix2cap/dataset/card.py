@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from pix2cap.dataset.agreement_file import read_agreement
 from pix2cap.dataset.card_evidence import CardCounts, CheckResults, told_sources
 from pix2cap.dataset.convert_read import Opened, open_any
@@ -28,7 +26,8 @@ from pix2cap.formats.manifest import (
     file_hash,
     read_manifest,
 )
-from pix2cap.formats.staged_folder import read_conversion_manifest, storage
+from pix2cap.formats.staged_folder import CONVERSION
+from pix2cap.formats.storage import pretty_json, storage
 
 _KINDS: Final = ("panoptic", "parquet", "webdataset")
 _CHECKS: Final = "checks.json"
@@ -116,7 +115,7 @@ def write_card(
     results = None if checks is None else CheckResults(checks)
     agreed = _found(options.agreement, folder / _AGREEMENT)
     counts = _count(opened, results, on_progress)
-    manifest = read_manifest(folder) or read_conversion_manifest(folder) or {}
+    manifest = read_manifest(folder) or CONVERSION.read_manifest(folder) or {}
     counts.tally.refused = [dict(one) for one in manifest.get("refused_images") or ()]
     evidence = counts.evidence(
         opened.about.licenses,
@@ -190,7 +189,7 @@ def _write(
             description = shard_croissant(about, tally, date=date, cite=cite)
     _replace(folder / "README.md", card.encode("utf-8"))
     if description is not None:
-        _replace(folder / "croissant.json", _pretty(description))
+        _replace(folder / "croissant.json", pretty_json(description))
     if opened.kind == "panoptic":
         files = _folder_hashes(folder, opened)
         fresh = build_manifest(about, tally, files=files, image_root=root)
@@ -200,7 +199,7 @@ def _write(
         fresh["counts"] = tally.to_json()
     fresh["checks"] = None if evidence.checks is None else dict(evidence.checks)
     fresh["verified"] = None if evidence.verified is None else asdict(evidence.verified)
-    _replace(folder / MANIFEST, _pretty({**manifest, **fresh}))
+    _replace(folder / MANIFEST, pretty_json({**manifest, **fresh}))
     sums = [f"{file_hash(folder / name)['sha256']}  {name}\n" for name in published_files(folder)]
     _replace(folder / SUMS, "".join(sums).encode())
     before = manifest.get("files") or {}
@@ -222,7 +221,7 @@ def published_files(folder: Path) -> list[str]:
 
     What else lies there (results, notes, a `.env`) is nobody's business.
     """
-    conversion = read_conversion_manifest(folder)
+    conversion = CONVERSION.read_manifest(folder)
     tops = ["README.md", "croissant.json", MANIFEST]
     if conversion is not None:
         tops += ["data"] if conversion.get("to") in ("parquet", "webdataset") else []
@@ -250,7 +249,3 @@ def _replace(path: Path, data: bytes) -> None:
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_bytes(data)
         temporary.replace(path)
-
-
-def _pretty(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

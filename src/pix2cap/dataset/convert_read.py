@@ -33,7 +33,7 @@ from pix2cap.formats.manifest import DatasetAbout
 from pix2cap.formats.open_source import find_images, open_source
 from pix2cap.formats.pictures import decode_picture
 from pix2cap.formats.published import publish_segment
-from pix2cap.formats.staged_folder import read_conversion_manifest
+from pix2cap.formats.staged_folder import CONVERSION
 from pix2cap.formats.webdataset_tar import find_shards, read_tar_images, read_tar_records
 
 _ABOUT: Final = (
@@ -130,7 +130,7 @@ def _open_layout(path: Path, kind: str, images: Path | None) -> Opened:
     inside = path / layout.picture_dir
     pictures = images or (inside if inside.is_dir() else find_images(path))
     opened = _of_source(
-        open_source(json_path, images=pictures), json_path, kind, read_conversion_manifest(path)
+        open_source(json_path, images=pictures), json_path, kind, CONVERSION.read_manifest(path)
     )
     if kind == "llava":
         answers = LlavaAnswers(path / LLAVA)
@@ -278,7 +278,7 @@ def _open_parquet(path: Path, shards: list[Path]) -> Opened:
 def _open_tars(path: Path, shards: list[Path]) -> Opened:
     beside = path.parent.parent if path.parent.name == "data" else path.parent
     folder = path if path.is_dir() else beside
-    meta = read_conversion_manifest(folder) or {}
+    meta = CONVERSION.read_manifest(folder) or {}
     categories = _categories(meta) or _gathered(read_tar_records(shards))
     stated = meta.get("counts")
     total = stated.get("images", 0) if isinstance(stated, dict) else 0

@@ -15,7 +15,7 @@ from pix2cap.dataset.card import published_files
 from pix2cap.errors import HubError, InputError, Pix2CapError, UsageError
 from pix2cap.formats.manifest import MANIFEST, SUMS, FolderHash, read_manifest
 from pix2cap.formats.open_source import read_dataset_source
-from pix2cap.formats.staged_folder import read_conversion_manifest
+from pix2cap.formats.staged_folder import CONVERSION
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -114,7 +114,7 @@ def plan_push(dataset: str | Path) -> tuple[PushFile, ...]:
     """
     folder = Path(dataset)
     again = f"; describe it anew with `pix2cap dataset card {folder}`"
-    manifest = read_manifest(folder) or read_conversion_manifest(folder)
+    manifest = read_manifest(folder) or CONVERSION.read_manifest(folder)
     if manifest is None or not (folder / "README.md").is_file():
         raise InputError(
             f"{folder}: expected a dataset with README.md and {MANIFEST} of pix2cap, found none{again}"

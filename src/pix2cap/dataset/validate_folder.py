@@ -12,12 +12,12 @@ from pix2cap.core import Problem
 from pix2cap.dataset.validate_instances import INSTANCES, instances_problems
 from pix2cap.dataset.validate_rows import CAPTIONS, captions_parquet_problems, facts_parquet_problems
 from pix2cap.formats.coco_panoptic import CocoPanopticSource
-from pix2cap.formats.dataset_folder import PARTIAL
 from pix2cap.formats.facts_parquet import FACTS
 from pix2cap.formats.file_places import EscapeError, check_relative
 from pix2cap.formats.findings import MANY, Finding
 from pix2cap.formats.manifest import FORMAT, FORMAT_VERSION, MANIFEST, SUMS, Tally, file_hash
 from pix2cap.formats.published import PublishedCaption
+from pix2cap.formats.staged_folder import PARTIAL
 
 _MASKS: Final = "panoptic/"
 _CROISSANT: Final = "croissant.json"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from pix2cap.errors import InputError, StorageFull
+from pix2cap.errors import InputError
+from pix2cap.formats.storage import pretty_json, storage
 
 T = TypeVar("T")
 
@@ -51,17 +51,12 @@ def write_json(record: Mapping[str, Any], out: Path) -> Path:
     Raises:
         StorageFull: The disk took no more.
     """
-    import orjson
-
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.part")
     try:
-        partial.write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
-        partial.replace(out)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(f"{out}: expected room for the result, the disk is full") from error
-        raise
+        with storage(out):
+            partial.write_bytes(pretty_json(record))
+            partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
     return out

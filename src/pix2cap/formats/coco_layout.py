@@ -11,7 +11,8 @@ from pix2cap.formats.exchange import Carried, category_rows
 from pix2cap.formats.instances_json import instance_annotations
 from pix2cap.formats.json_parts import ListPart, join_parts
 from pix2cap.formats.published import publish
-from pix2cap.formats.staged_folder import StagedFolder, storage
+from pix2cap.formats.staged_folder import StagedFolder
+from pix2cap.formats.storage import storage
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
-import orjson
 
 from pix2cap.core import CaptionedImage, Category
 from pix2cap.core.boxes import xyxy_to_xywh
-from pix2cap.errors import InputError, StorageFull, UsageError
+from pix2cap.errors import InputError
 from pix2cap.formats.captions_parquet import CaptionsParquetWriter, segment_rows
 from pix2cap.formats.card import dataset_card
 from pix2cap.formats.croissant import croissant
@@ -25,6 +21,7 @@ from pix2cap.formats.file_places import EscapeError, check_relative
 from pix2cap.formats.instances_json import instance_annotations
 from pix2cap.formats.json_parts import ListPart, join_parts
 from pix2cap.formats.manifest import (
+    FORMAT,
     MANIFEST,
     SUMS,
     DatasetAbout,
@@ -32,26 +29,21 @@ from pix2cap.formats.manifest import (
     Tally,
     build_manifest,
     file_hash,
-    read_manifest,
     relative_image_root,
 )
 from pix2cap.formats.pictures import Picture
 from pix2cap.formats.png import PngError, decode_id_png, encode_id_png
 from pix2cap.formats.published import Published, publish
+from pix2cap.formats.staged_folder import FolderKind, StagedFolder
+from pix2cap.formats.storage import pretty_json, storage
 
-PARTIAL = ".pix2cap-partial"
-"""Folder inside the output folder in which everything is written before it moves to its place."""
-_ENTRIES = (
-    "panoptic.json",
-    "panoptic",
-    "instances.json",
-    "captions.parquet",
-    FACTS,
-    "README.md",
-    "croissant.json",
-    "images",
-    SUMS,
-    MANIFEST,
+DATASET: Final = FolderKind(
+    FORMAT,
+    "a dataset of pix2cap",
+    (
+        *("panoptic.json", "panoptic", "instances.json", "captions.parquet", FACTS),
+        *("README.md", "croissant.json", "images", SUMS, MANIFEST),
+    ),
 )
 
 
@@ -99,11 +91,11 @@ class DatasetWriter:
         self._image_root = "images" if copy_images else None
         if images_dir is not None and not copy_images:
             self._image_root = relative_image_root(out_dir, images_dir)
-        _check_out_dir(out_dir, overwrite=overwrite)
-        self._partial = out_dir / PARTIAL
-        with _disk():
-            shutil.rmtree(self._partial, ignore_errors=True)
-            (self._partial / "panoptic").mkdir(parents=True)
+        self._folder = StagedFolder(out_dir, DATASET, overwrite=overwrite)
+        self._folder.begin()
+        self._partial = self._folder.partial
+        with storage():
+            (self._partial / "panoptic").mkdir()
             self._images, self._annotations, self._instances = (
                 ListPart(self._partial / f"{name}.part") for name in ("images", "annotations", "instances")
             )
@@ -151,10 +143,10 @@ class DatasetWriter:
         published = publish(item)
         mask_name = self._mask_name(image.image_id, image.file_name)
         data = _mask_bytes(item, map_png)
-        with _disk():
-            _write(self._partial / "panoptic" / mask_name, data)
+        with storage():
+            self._folder.write(f"panoptic/{mask_name}", data)
             if self._copy_images and picture is not None:
-                _write(self._partial / "images" / image.file_name, picture.data)
+                self._folder.write(f"images/{image.file_name}", picture.data)
             entry = {"id": image.image_id, "file_name": image.file_name, "width": image.width}
             self._images.add({**entry, "height": image.height, **(extra or {})})
             self._annotations.add(_annotation(item, mask_name, published))
@@ -174,7 +166,7 @@ class DatasetWriter:
         """
         if self._facts is None:
             raise ValueError("expected a writer made with_facts, got facts for one that writes none")
-        with _disk():
+        with storage():
             self._facts.add(rows)
 
     def refuse(self, image_id: int, file_name: str, reason: str, *, n_segments: int) -> None:
@@ -191,11 +183,11 @@ class DatasetWriter:
         if not self._is_open:
             return
         try:
-            with _disk():
+            with storage():
                 self._close_files()
                 self._join()
                 self._describe()
-                self._move()
+                self._folder.move(keep=() if self._copy_images else ("images",))
         finally:
             self.abort()
 
@@ -204,7 +196,7 @@ class DatasetWriter:
         if self._is_open:
             self._close_files()
             self._is_open = False
-        shutil.rmtree(self._partial, ignore_errors=True)
+        self._folder.discard()
 
     def _close_files(self) -> None:
         for part in (self._images, self._annotations, self._instances, self._rows):
@@ -257,62 +249,15 @@ class DatasetWriter:
 
     def _describe(self) -> None:
         card = dataset_card(self.about, self.tally, image_root=self._image_root)
-        _write(self._partial / "README.md", card.encode("utf-8"))
+        self._folder.write("README.md", card.encode("utf-8"))
         hashes = {name: file_hash(self._partial / name) for name in ("panoptic.json", "instances.json")}
         description = croissant(self.about, self.tally, files=hashes)
-        _write(self._partial / "croissant.json", _pretty(description))
+        self._folder.write("croissant.json", pretty_json(description))
         for name in ("captions.parquet", *([FACTS] if self._facts else []), "README.md", "croissant.json"):
             hashes[name] = file_hash(self._partial / name)
         hashes["panoptic/"] = self._mask_hash.to_json()
         manifest = build_manifest(self.about, self.tally, files=hashes, image_root=self._image_root)
-        _write(self._partial / MANIFEST, _pretty(manifest))
-
-    def _move(self) -> None:
-        old = self._partial / "old"
-        old.mkdir()
-        # Without manifest the folder reads as unfinished, never as a mixture of two datasets.
-        for name in reversed(_ENTRIES):
-            if (self.out_dir / name).exists() and (name != "images" or self._copy_images):
-                (self.out_dir / name).rename(old / name)
-        for name in _ENTRIES:
-            if (self._partial / name).exists():
-                (self._partial / name).rename(self.out_dir / name)
-
-
-def _check_out_dir(out_dir: Path, *, overwrite: bool) -> None:
-    if out_dir.exists() and not out_dir.is_dir():
-        raise UsageError(f"expected a folder to write to, got the file {out_dir}")
-    if overwrite or not out_dir.exists() or read_manifest(out_dir) is not None:
-        return
-    others = sorted(path.name for path in out_dir.iterdir() if path.name != PARTIAL)
-    unfinished = (out_dir / PARTIAL).is_dir() and set(others) <= set(_ENTRIES)
-    if others and not unfinished:
-        found = ", ".join(others[:3])
-        raise UsageError(
-            f"expected an empty folder or a dataset of pix2cap at {out_dir}, got {found}"
-            f"{' and more' if len(others) > 3 else ''}; name another folder, or allow it with --overwrite"
-        )
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(
-                f"the disk is full ({error.filename or 'while writing the dataset'})"
-            ) from error
-        raise
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
-def _pretty(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        self._folder.write(MANIFEST, pretty_json(manifest))
 
 
 def _mask_bytes(item: CaptionedImage, map_png: bytes | None) -> bytes:
@@ -344,4 +289,4 @@ def _annotation(item: CaptionedImage, mask_name: str, published: Published) -> d
     return {"segments_info": segments, "file_name": mask_name, "image_id": item.image.image_id}
 
 
-__all__ = ["PARTIAL", "DatasetAbout", "DatasetWriter", "read_dataset"]
+__all__ = ["DATASET", "DatasetAbout", "DatasetWriter", "read_dataset"]

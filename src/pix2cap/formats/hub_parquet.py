@@ -20,7 +20,8 @@ from pix2cap.errors import ImageRefused
 from pix2cap.formats.exchange import Carried, Refused, carried_image, image_record
 from pix2cap.formats.findings import Finding, bad_file
 from pix2cap.formats.png import encode_id_png
-from pix2cap.formats.staged_folder import StagedFolder, storage
+from pix2cap.formats.staged_folder import StagedFolder
+from pix2cap.formats.storage import storage
 
 META: Final = b"pix2cap"
 """Key of the schema's metadata under which categories, licences and the dataset's facts stand."""

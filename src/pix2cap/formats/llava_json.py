@@ -21,7 +21,8 @@ from pix2cap.formats.findings import Finding, bad_file
 from pix2cap.formats.json_stream import is_int
 from pix2cap.formats.published import publish
 from pix2cap.formats.row_store import RowStore
-from pix2cap.formats.staged_folder import StagedFolder, storage
+from pix2cap.formats.staged_folder import StagedFolder
+from pix2cap.formats.storage import storage
 
 LLAVA: Final = "llava.json"
 _SPEAKERS: Final = {"user": "human", "assistant": "gpt"}

@@ -157,14 +157,13 @@ def _library_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """A dataset folder's manifest; None where there is none of ours."""
+def read_manifest(folder: Path, format: str = FORMAT) -> dict[str, Any] | None:
+    """The manifest of a dataset folder, or of a folder of another format; None where there is none."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    is_ours = isinstance(manifest, dict) and manifest.get("format") == FORMAT
-    return manifest if is_ours else None
+    return manifest if isinstance(manifest, dict) and manifest.get("format") == format else None
 
 
 def relative_image_root(out_dir: Path, images: Path) -> str | None:

@@ -16,7 +16,8 @@ from pix2cap.errors import ImageRefused, InputError
 from pix2cap.formats.exchange import Carried, Refused, carried_image, image_record
 from pix2cap.formats.findings import Finding, bad_file
 from pix2cap.formats.png import SIGNATURE, encode_id_png
-from pix2cap.formats.staged_folder import StagedFolder, storage
+from pix2cap.formats.staged_folder import StagedFolder
+from pix2cap.formats.storage import storage
 
 MASK: Final = "panoptic.png"
 _KINDS: Final = ("jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "avif")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import IO
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from pix2cap.errors import StorageFull
+from pix2cap.formats.storage import storage
 
 
 @contextmanager
@@ -27,13 +26,10 @@ def replacing(out: Path) -> Iterator[IO[str]]:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.part")
     try:
-        with partial.open("w", encoding="utf-8", errors="replace") as page:
-            yield page
-        partial.replace(out)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StorageFull(f"{out}: no space left for the report; free some and write it again") from error
+        with storage(out):
+            with partial.open("w", encoding="utf-8", errors="replace") as page:
+                yield page
+            partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
 

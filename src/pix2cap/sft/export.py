@@ -15,7 +15,9 @@ from pix2cap.errors import InputError, UsageError
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.manifest import file_hash
 from pix2cap.formats.open_source import open_source
-from pix2cap.sft.export_folder import ExportFolder, storage
+from pix2cap.formats.staged_folder import StagedFolder
+from pix2cap.formats.storage import pretty_json, storage
+from pix2cap.sft.export_folder import EXPORT
 from pix2cap.sft.export_options import ExportOptions
 from pix2cap.sft.split_writer import Part, SplitCounts, SplitWriter
 
@@ -76,7 +78,7 @@ def export_conversations(
     total, done = sum(len(part.image_ids) for part in parts), 0
     splits: dict[str, SplitCounts] = {}
     files: dict[str, Any] = {}
-    with ExportFolder(folder, overwrite=options.overwrite) as target, storage():
+    with StagedFolder(folder, EXPORT, overwrite=options.overwrite) as target, storage():
         for part in parts:
             writer = SplitWriter(target, part, row_format, talk, copy=options.copy_images)
             with writer:
@@ -90,7 +92,7 @@ def export_conversations(
             files |= writer.hashes()
         row_files = {part.split: row_format.row_file.format(split=part.split) for part in parts}
         for name, value in row_format.companions(row_files).items():
-            target.write_json(name, value)
+            target.write(name, pretty_json(value))
             files[name] = file_hash(target.partial / name)
         exported = Exported(splits)
         target.finish(_manifest(path, parts, options, exported, files))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from pix2cap.errors import InputError, UsageError
-from pix2cap.sft.export_folder import read_export_manifest
+from pix2cap.sft.export_folder import EXPORT
 from pix2cap.sft.region_files import save_adapters
 from pix2cap.sft.run_log import SftLog, open_sft_run
 from pix2cap.sft.settings import SftSettings
@@ -137,7 +137,7 @@ def _save(trainer: Any, processor: Any, out: Path, *, base: str, merge: bool) ->
 
 
 def _rows(folder: Path, out: Path, *, limit: int) -> Any:
-    manifest = read_export_manifest(folder)
+    manifest = EXPORT.read_manifest(folder)
     kind = None if manifest is None else manifest["options"]["to"]
     if kind not in ("trl", "marked"):
         got = "no export" if manifest is None else f"an export to {kind}"

@@ -15,8 +15,8 @@ from pix2cap.errors import ImageRefused, UsageError
 from pix2cap.formats.coco_panoptic import CocoPanopticSource
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.manifest import file_hash, relative_image_root
+from pix2cap.formats.staged_folder import StagedFolder
 from pix2cap.sft.conversations import Conversation, TalkOptions, talk_about
-from pix2cap.sft.export_folder import ExportFolder
 from pix2cap.sft.formats.row_format import Row, RowFormat, Spoken
 from pix2cap.sft.pictures import PictureShelf
 
@@ -92,7 +92,7 @@ class SplitWriter:
     """
 
     def __init__(
-        self, target: ExportFolder, part: Part, row_format: RowFormat, talk: TalkOptions, *, copy: bool
+        self, target: StagedFolder, part: Part, row_format: RowFormat, talk: TalkOptions, *, copy: bool
     ) -> None:
         self._part, self._format, self._talk, self._target = part, row_format, talk, target
         self.counts = SplitCounts()
@@ -104,7 +104,7 @@ class SplitWriter:
         reference = None if is_copied else self._reference(target.out / seen_from)
         self._shelf = PictureShelf(target.partial / self._picture_dir, prefix, reference=reference)
         self._names = {category.id: category.name for category in part.source.categories.values()}
-        self._file: IO[bytes] = target.path(self._row_name).open("wb")
+        self._file: IO[bytes] = target.open(self._row_name)
 
     def _reference(self, seen_from: Path) -> str:
         assert self._part.source.pictures is not None

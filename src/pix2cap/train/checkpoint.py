@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import random
 import re
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 from pix2cap.errors import InputError, StorageFull
+from pix2cap.formats.storage import storage
 
 FOLDER: Final = "checkpoints"
 _NAME: Final = re.compile(r"step-(\d{9})\.pt")
@@ -80,16 +80,14 @@ def save_checkpoint(run_dir: Path, checkpoint: Checkpoint, *, keep: int) -> Path
     path = folder / f"step-{checkpoint.step:09d}.pt"
     partial = path.with_suffix(".part")
     try:
-        with partial.open("wb") as file:
+        with storage(path), partial.open("wb") as file:
             _write(vars(checkpoint), file)
             os.fsync(file.fileno())
         partial.replace(path)
         _sync(folder)
-    except OSError as error:
+    except (OSError, StorageFull):
         partial.unlink(missing_ok=True)
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StorageFull(f"{path}: expected room for a checkpoint, the disk is full") from error
+        raise
     for old in list_checkpoints(run_dir)[:-keep]:
         old.unlink()
     return path

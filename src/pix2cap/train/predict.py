@@ -17,7 +17,8 @@ from PIL import Image
 from pix2cap import __version__
 from pix2cap.errors import ImageRefused, InputError, UsageError
 from pix2cap.formats.pictures import read_picture
-from pix2cap.train.predict_folder import MASKS, REPORT, PredictionFolder, storage
+from pix2cap.formats.storage import storage
+from pix2cap.train.predict_folder import MASKS, REPORT, PredictionFolder
 from pix2cap.train.predict_options import PredictOptions
 from pix2cap.train.predict_report import report_predictions
 from pix2cap.train.predict_sources import PictureFile, PictureList, find_pictures

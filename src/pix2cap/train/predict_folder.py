@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import cv2
 import numpy as np
-import orjson
 
 from pix2cap import __version__
 from pix2cap.core import Category, PanopticMap
@@ -20,10 +17,11 @@ from pix2cap.core.boxes import xyxy_to_xywh
 from pix2cap.draw.encode import encode_jpeg
 from pix2cap.draw.index import sample_nearest
 from pix2cap.draw.overlay import draw_overlay
-from pix2cap.errors import StorageFull, UsageError
+from pix2cap.errors import UsageError
 from pix2cap.formats.json_parts import ListPart, join_parts
 from pix2cap.formats.manifest import MANIFEST, relative_image_root
 from pix2cap.formats.png import encode_id_png
+from pix2cap.formats.storage import pretty_json, storage
 from pix2cap.train.predict_journal import FORMAT, FORMAT_VERSION, JOURNAL, PredictionJournal
 from pix2cap.train.predict_sources import PictureFile
 from pix2cap.train.predicted import PredictedPicture, Rgb
@@ -215,8 +213,7 @@ class PredictionFolder:
             "software": {"pix2cap": __version__},
         }
         with storage():
-            text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-            _write(self.folder / MANIFEST, text)
+            _write(self.folder / MANIFEST, pretty_json(manifest))
             whole.replace(self.folder / PANOPTIC)
 
     def _check_is_free(self) -> None:
@@ -274,24 +271,6 @@ def _stamp(path: Path) -> list[int]:
     """Size and time of a file, by which a changed picture is known."""
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
-
-
-@contextmanager
-def storage() -> Iterator[None]:
-    """A full disk as an error that says so.
-
-    Raises:
-        StorageFull: The disk took no more.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StorageFull(
-            f"the disk is full ({error.filename or 'while writing predictions'}); free some, and the same"
-            " command again goes on"
-        ) from error
 
 
 def _write(path: Path, data: bytes) -> None:
