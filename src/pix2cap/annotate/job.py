@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.bounds import require_language, require_range
+from pix2cap.annotate.drive import open_priced, require_drive
 from pix2cap.annotate.image_work import Progress, RunOptions
 from pix2cap.annotate.planner import Plan, plan_source
 from pix2cap.annotate.previewer import Preview, preview_image
@@ -20,8 +21,6 @@ from pix2cap.annotate.status import RunStatus
 from pix2cap.errors import UsageError
 from pix2cap.formats.file_source import FileSource
 from pix2cap.formats.open_source import open_source
-from pix2cap.vlm.open_model import open_model
-from pix2cap.vlm.pricing import price_of
 
 PathLike = str | Path
 
@@ -78,11 +77,7 @@ class JobOptions:
         require_range("--max-marks", self.max_marks, least=1)
         require_range("--max-tokens", self.max_tokens, least=1)
         require_range("--temperature", self.temperature, least=0, most=2)
-        require_range("--concurrency", self.concurrency, least=1)
-        require_range("--timeout", self.timeout, above=0)
-        require_range("--max-tries", self.max_tries, least=1)
-        require_range("--requests-per-minute", self.requests_per_minute, above=0)
-        require_range("--tokens-per-minute", self.tokens_per_minute, above=0)
+        require_drive(self)
         require_language(self.language)
         if "describe" in (self.model, self.strong_model) and self.language.split("-")[0].lower() != "en":
             raise UsageError(
@@ -141,17 +136,9 @@ class JobOptions:
         return {model_label(spec): self._open(spec) for spec in specs}
 
     def _open(self, name: str) -> PricedModel:
-        model = open_model(
-            name,
-            base_url=self.base_url,
-            concurrency=self.concurrency,
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            timeout_s=self.timeout,
-            max_tries=self.max_tries,
+        return open_priced(
+            name, self, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out
         )
-        price = price_of(name, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out)
-        return PricedModel(model, price)
 
 
 def model_label(spec: str) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.bounds import require_range
+from pix2cap.annotate.drive import open_priced, require_drive
 from pix2cap.errors import UsageError
 from pix2cap.vlm.model import Sampling
-from pix2cap.vlm.open_model import open_model
-from pix2cap.vlm.pricing import Price, price_of
+from pix2cap.vlm.pricing import Price
 
 RULES = "rules"
 """Name of the judge that needs no network."""
@@ -71,11 +71,7 @@ class JudgeOptions:
         require_range("--max-cost", self.max_cost, least=0)
         require_range("--max-tokens", self.max_tokens, least=1)
         require_range("--temperature", self.temperature, least=0, most=2)
-        require_range("--concurrency", self.concurrency, least=1)
-        require_range("--requests-per-minute", self.requests_per_minute, above=0)
-        require_range("--tokens-per-minute", self.tokens_per_minute, above=0)
-        require_range("--timeout", self.timeout, above=0)
-        require_range("--max-tries", self.max_tries, least=1)
+        require_drive(self)
 
     @property
     def sampling(self) -> Sampling:
@@ -138,14 +134,6 @@ class JudgeOptions:
             from pix2cap.dataset.judge_rules import RulesJudge
 
             return PricedModel(RulesJudge(), Price(0.0, 0.0, "nothing leaves this machine"))
-        model = open_model(
-            name,
-            base_url=self.base_url,
-            concurrency=self.concurrency,
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            timeout_s=self.timeout,
-            max_tries=self.max_tries,
+        return open_priced(
+            name, self, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out
         )
-        price = price_of(name, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out)
-        return PricedModel(model, price)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.bounds import require_range
+from pix2cap.annotate.drive import open_priced, require_drive
 from pix2cap.vlm.model import Sampling
-from pix2cap.vlm.open_model import open_model
-from pix2cap.vlm.pricing import price_of
 
 EXACT = "exact"
 
@@ -56,10 +55,7 @@ class BenchModels:
         """Refuse what no bench could work with."""
         require_range("--max-tokens", self.max_tokens, least=1)
         require_range("--judge-max-tokens", self.judge_max_tokens, least=1)
-        require_range("--concurrency", self.concurrency, least=1)
-        require_range("--timeout", self.timeout, above=0)
-        require_range("--max-tries", self.max_tries, least=1)
-        require_range("--requests-per-minute", self.requests_per_minute, above=0)
+        require_drive(self)
 
     def open_answerer(self) -> PricedModel | None:
         """The answerer with its price; None where no model is named.
@@ -69,7 +65,9 @@ class BenchModels:
         """
         if self.model is None:
             return None
-        return self._open(self.model, self.base_url, self.price_in, self.price_out)
+        return open_priced(
+            self.model, self, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out
+        )
 
     def open_judge(self) -> PricedModel | None:
         """The judge with its price; None for the exact-match judge.
@@ -79,7 +77,17 @@ class BenchModels:
         """
         if self.judge == EXACT:
             return None
-        return self._open(self.judge, self.judge_base_url, self.judge_price_in, self.judge_price_out)
+        return open_priced(
+            self.judge,
+            self,
+            base_url=self.judge_base_url,
+            price_in=self.judge_price_in,
+            price_out=self.judge_price_out,
+        )
+
+    @property
+    def tokens_per_minute(self) -> None:
+        """Benches have no such option."""
 
     @property
     def answer_sampling(self) -> Sampling:
@@ -90,16 +98,3 @@ class BenchModels:
     def judge_sampling(self) -> Sampling:
         """How grades are drawn: the likeliest words."""
         return Sampling(temperature=0.0, max_tokens=self.judge_max_tokens)
-
-    def _open(
-        self, name: str, base_url: str | None, price_in: float | None, price_out: float | None
-    ) -> PricedModel:
-        model = open_model(
-            name,
-            base_url=base_url,
-            concurrency=self.concurrency,
-            requests_per_minute=self.requests_per_minute,
-            timeout_s=self.timeout,
-            max_tries=self.max_tries,
-        )
-        return PricedModel(model, price_of(name, base_url=base_url, price_in=price_in, price_out=price_out))

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from pix2cap.annotate.asker import PricedModel
 from pix2cap.annotate.bounds import require_range
+from pix2cap.annotate.drive import open_priced, require_drive
 from pix2cap.vlm.model import Sampling
-from pix2cap.vlm.open_model import open_model
-from pix2cap.vlm.pricing import price_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +47,7 @@ class ModelOptions:
         """Refuse what no run could work with, before anything is opened or sent."""
         require_range("--max-tokens", self.max_tokens, least=1)
         require_range("--temperature", self.temperature, least=0, most=2)
-        require_range("--concurrency", self.concurrency, least=1)
-        require_range("--timeout", self.timeout, above=0)
-        require_range("--max-tries", self.max_tries, least=1)
-        require_range("--requests-per-minute", self.requests_per_minute, above=0)
-        require_range("--tokens-per-minute", self.tokens_per_minute, above=0)
+        require_drive(self)
 
     @property
     def sampling(self) -> Sampling:
@@ -65,14 +60,6 @@ class ModelOptions:
         Raises:
             UsageError: The name is of no known form, or a key or a price is missing.
         """
-        model = open_model(
-            name,
-            base_url=self.base_url,
-            concurrency=self.concurrency,
-            requests_per_minute=self.requests_per_minute,
-            tokens_per_minute=self.tokens_per_minute,
-            timeout_s=self.timeout,
-            max_tries=self.max_tries,
+        return open_priced(
+            name, self, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out
         )
-        price = price_of(name, base_url=self.base_url, price_in=self.price_in, price_out=self.price_out)
-        return PricedModel(model, price)
