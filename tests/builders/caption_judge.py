@@ -1,25 +1,14 @@
-"""A judge of captions: replies that are a pure function of caption and request, sound or spoilt.
-
-As a process (prints its base URL, then serves until it is ended)::
-
-    python -m tests.builders.caption_judge --fault-rate 0.2 --garbage 3 --latency-s 0.02 --log FILE
-"""
+"""A judge of captions: replies that are a pure function of caption and request, sound or spoilt."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import contextlib
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 from pix2cap.dataset.judge_prompt import read_request
-from tests.builders.chat_answers import ChatRequest, Storm
-from tests.builders.chat_server import ChatServer
+from tests.builders.chat_answers import ChatRequest
 
-FAULTS = ("429", "500", "time-out", "reset")
 VERDICTS = ("yes", "yes", "yes", "no", "cannot tell")
 
 
@@ -79,32 +68,3 @@ class JudgeAnswers:
             return json.dumps(reply)
         reply["captions"][0]["claims"] = [{"kind": "colour", "claim": "It is.", "verdict": "7/10"}]
         return json.dumps(reply)
-
-
-async def _serve(args: argparse.Namespace) -> None:
-    server = ChatServer(
-        JudgeAnswers(args.garbage),
-        faults=Storm(args.fault_rate, args.seed, FAULTS),
-        latency_s=args.latency_s,
-        log=args.log,
-        keeps_requests=False,
-    )
-    async with server:
-        print(server.base_url, flush=True)
-        await asyncio.Event().wait()
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.builders.caption_judge", description=__doc__)
-    parser.add_argument("--fault-rate", type=float, default=0.0)
-    parser.add_argument("--garbage", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--latency-s", type=float, default=0.0)
-    parser.add_argument("--log", type=Path, default=None)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    main()

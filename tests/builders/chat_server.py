@@ -215,14 +215,21 @@ def envelope(request: ChatRequest, content: str, finish_reason: str) -> dict[str
     }
 
 
-async def _serve(args: argparse.Namespace) -> None:
+async def serve(server: ChatServer) -> None:
+    """Print the base URL, then serve until the process is ended."""
+    async with server:
+        print(server.base_url, flush=True)
+        await asyncio.Event().wait()
+
+
+def _server(args: argparse.Namespace) -> ChatServer:
     answers = RecordedAnswers.read(args.captions, args.panoptic, args.images)
     kinds = tuple(args.fault_kinds.split(",")) if args.fault_kinds else TRANSPORT_KINDS + CONTENT_KINDS
     unknown = set(kinds) - set(TRANSPORT_KINDS + CONTENT_KINDS)
     if unknown:
         raise SystemExit(f"expected fault kinds of {TRANSPORT_KINDS + CONTENT_KINDS}, got {sorted(unknown)}")
     storm = Storm(args.fault_rate, args.seed, kinds, args.persistent_transport)
-    server = ChatServer(
+    return ChatServer(
         answers,
         faults=storm,
         latency_s=args.latency_s,
@@ -230,9 +237,6 @@ async def _serve(args: argparse.Namespace) -> None:
         port=args.port,
         keeps_requests=False,
     )
-    async with server:
-        print(server.base_url, flush=True)
-        await asyncio.Event().wait()
 
 
 def main() -> None:
@@ -249,7 +253,7 @@ def main() -> None:
     parser.add_argument("--latency-s", type=float, default=0.0)
     parser.add_argument("--log", type=Path, default=None)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(parser.parse_args()))
+        asyncio.run(serve(_server(parser.parse_args())))
 
 
 if __name__ == "__main__":

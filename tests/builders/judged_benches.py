@@ -16,6 +16,7 @@ from pix2cap.annotate.asker import PricedModel
 from pix2cap.evaluate.judge import exact_grade
 from pix2cap.vlm.model import CaptionRequest
 from pix2cap.vlm.pricing import Price
+from tests.builders.chat_answers import ChatRequest
 from tests.builders.scripted_model import Script, ScriptedModel
 
 COLORS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (40, 60, 220), "yellow": (230, 210, 40)}
@@ -107,6 +108,24 @@ def judged_task(prompt: str) -> dict[str, Any]:
 def tenth(key: str, salt: str = "") -> int:
     """0..9 from a request's key, the same in every process."""
     return hashlib.sha256(f"{salt}{key}".encode()).digest()[0] % 10
+
+
+class GradeAnswers:
+    """Answerer and judge of a ViP-Bench: answers name a colour, grades are tenths, both drawn from the key.
+
+    Args:
+        garbage: So many of ten replies of the judge are no grade.
+    """
+
+    def __init__(self, garbage: int) -> None:
+        self._garbage = garbage
+
+    def __call__(self, request: ChatRequest) -> str:
+        if not is_judging(request.text):
+            return f"It is {list(COLORS)[tenth(request.key) % 4]}."
+        if tenth(request.key, "garbage") < self._garbage:
+            return "I would call that a fair answer: 7 out of 10."
+        return f"0.{tenth(request.key)}"
 
 
 def honest_judge(request: CaptionRequest) -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.chat_server import ChatServer
-from tests.builders.judge_server import JudgeAnswers
-from tests.builders.judged_benches import ViPBenchFolder, build_vipbench
+from tests.builders.judged_benches import GradeAnswers, ViPBenchFolder, build_vipbench
 from tests.cli.conftest import Call
 
 
@@ -31,7 +30,7 @@ def answers(bench: ViPBenchFolder, tmp_path: Path) -> Path:
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
     """A judge and answerer in good health, in a loop of its own."""
-    chat = ChatServer(JudgeAnswers(garbage=0))
+    chat = ChatServer(GradeAnswers(garbage=0))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

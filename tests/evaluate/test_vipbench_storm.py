@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
-import signal
 import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pix2cap.evaluate.vipbench_result import ViPBenchResult
+from tests.builders.chat_answers import TRANSPORT_KINDS
+from tests.builders.judge_server import deliveries, faults, judge_server, kill_midway
 from tests.builders.judged_benches import ViPBenchFolder, build_vipbench
 
-PROJECT = Path(__file__).resolve().parents[2]
-ITEMS, RUNS, CONCURRENCY, KILLS = 8, 2, 3, 3
-
-
-@contextlib.contextmanager
-def judge_server(log: Path, *, latency_s: float) -> Iterator[str]:
-    """As a process of its own, since a kill must not reach it."""
-    command = [sys.executable, "-m", "tests.builders.judge_server", "--fault-rate", "0.25", "--garbage", "2"]
-    command += ["--latency-s", str(latency_s), "--log", str(log)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
+ITEMS, RUNS, CONCURRENCY, KILLS = 6, 2, 3, 3
+judging = functools.partial(judge_server, "vipbench", garbage=2)
 
 
 def bench(folder: Path, out: Path, base_url: str) -> list[str]:
@@ -43,12 +28,6 @@ def bench(folder: Path, out: Path, base_url: str) -> list[str]:
         "--judge-price-in", "1", "--judge-price-out", "1", "--max-cost", "5", "--runs", str(RUNS),
         "--timeout", "1", "--concurrency", str(CONCURRENCY), "--out", str(out), "--format", "json",
     ]  # fmt: skip
-
-
-def deliveries(log: Path) -> Counter[str]:
-    """Complete replies by key, as the server counted them."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return Counter(json.loads(line)["key"] for line in lines)
 
 
 def comparable(out: Path) -> dict[str, object]:
@@ -66,11 +45,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> ViPBenchFolder:
 def undisturbed(folder: ViPBenchFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run through the faults from one end to the other."""
     out, log = tmp_path_factory.mktemp("undisturbed") / "vip", tmp_path_factory.mktemp("log") / "log.jsonl"
-    with judge_server(log, latency_s=0.0) as base_url:
+    with judging(log) as base_url:
         done = subprocess.run(bench(folder.root, out, base_url), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     keys = deliveries(log)
     assert max(keys.values()) == 1
+    assert faults(log).keys() == set(TRANSPORT_KINDS)
     # Every answer, every grade, and what garbage made it ask again: nothing more was paid for.
     result = ViPBenchResult.from_json(json.loads(done.stdout))
     assert len(keys) > ITEMS * (1 + RUNS)
@@ -90,14 +70,9 @@ def test_a_storm_is_weathered_and_every_item_is_graded(undisturbed: Path) -> Non
 
 def test_killed_it_goes_on_and_pays_once(folder: ViPBenchFolder, undisturbed: Path, tmp_path: Path) -> None:
     log, out = tmp_path / "log.jsonl", tmp_path / "vip"
-    with judge_server(log, latency_s=0.03) as base_url:
+    with judging(log, latency_s=0.03) as base_url:
         command = bench(folder.root, out, base_url)
-        for kill in range(1, KILLS + 1):
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-                while process.poll() is None and sum(deliveries(log).values()) < kill * 7:
-                    time.sleep(0.01)
-                assert process.poll() is None, "it was to be killed in the middle of its work"
-                process.send_signal(signal.SIGKILL)
+        kill_midway(command, log, kills=KILLS, every=5)
         done = subprocess.run(command, capture_output=True, text=True)
         before = deliveries(log)
         again = subprocess.run(command, capture_output=True, text=True)
