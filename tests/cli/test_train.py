@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pix2cap.cli.train_progress import _plain_lines
+from pix2cap.cli.train_progress import report_training
 from pix2cap.train.task import TrainProgress
 from tests.builders.training import build_scenes
 from tests.cli.conftest import Call
@@ -76,10 +76,10 @@ def test_a_missing_configuration_is_told(here: Path, call: Call) -> None:
 
 
 def test_without_a_terminal_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    advance = _plain_lines()
-    for step in range(1, 101):
-        advance(TrainProgress(step, 100, 1.5, 8.0, (100 - step) * 40.0))
-    advance(TrainProgress(100, 100, 0.0, 0.0, None, "evaluating"))
+    with report_training() as advance:
+        for step in range(1, 101):
+            advance(TrainProgress(step, 100, 1.5, 8.0, (100 - step) * 40.0))
+        advance(TrainProgress(100, 100, 0.0, 0.0, None, "evaluating"))
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "step 1/100: loss 1.500, 8.0 images/s, about 1 h 6 min left",

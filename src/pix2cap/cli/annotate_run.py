@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from pix2cap.annotate import JobOptions, RunStatus
-from pix2cap.cli.output import print_status, read_ids, report_progress, say
+from pix2cap.cli.annotate_progress import report_progress
+from pix2cap.cli.output import print_status, read_ids, say
 from pix2cap.cli.program import program
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from pix2cap.cli.output import make_console, print_json, report_progress, say
+from pix2cap.cli.annotate_progress import report_progress
+from pix2cap.cli.output import make_console, print_json, say
 from pix2cap.cli.suite_progress import report_suite_progress
 from pix2cap.errors import UsageError
 from pix2cap.evaluate.model_options import ModelOptions

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from pix2cap.cli.image_progress import report_images
 from pix2cap.cli.output import print_record, say
 from pix2cap.cli.program import program
 from pix2cap.errors import UsageError
-
-if TYPE_CHECKING:
-    from pix2cap.dataset.generate import GenerateProgress
-
-_PLAIN_EVERY_S = 10.0
 
 
 def generate(
@@ -46,7 +38,7 @@ def generate(
     """
     from pix2cap.dataset.generate import generate_dataset
 
-    with _progress() as advance:
+    with report_images() as advance:
         made = generate_dataset(
             out,
             images=images,
@@ -54,7 +46,7 @@ def generate(
             seed=seed,
             workers=workers,
             overwrite=overwrite,
-            on_progress=advance,
+            on_progress=lambda told: advance(told.done, told.total),
         )
     print_record(made.to_json(), format=format, title=f"Dataset {out}")
     say(f"next: {program()} report {shlex.quote(str(out))} --out report.html")
@@ -66,34 +58,3 @@ def _size_wh(size: str) -> tuple[int, int]:
     if found is None:
         raise UsageError(f"expected --size as width x height, such as 640x480, got {size!r}")
     return int(found[1]), int(found[2])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[GenerateProgress], None]]:
-    """A bar with rate and ETA on a terminal; a plain line every ten seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain_lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda told: bar.update(task, total=told.total, completed=told.done)
-
-
-def _plain_lines() -> Callable[[GenerateProgress], None]:
-    began = last = time.monotonic()
-
-    def advance(told: GenerateProgress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _PLAIN_EVERY_S:
-            return
-        last = now
-        rate = told.done / (now - began)
-        left = (told.total - told.done) / rate
-        say(f"{told.done}/{told.total} images, {rate:.1f} images/s, about {left:.0f} s left")
-
-    return advance

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pix2cap.cli.output import Format, make_console, print_json, say
+from pix2cap.cli.progress import Pace, now_and_then
 from pix2cap.errors import UsageError
-
-_EVERY_S = 10.0
 
 
 def stats(
@@ -76,15 +74,12 @@ def _print_table(found: dict[str, Any]) -> None:
 
 def _told() -> Callable[[int], None]:
     """A plain line every ten seconds, so that a large dataset does not look like a dead one."""
-    began = last = 0.0
+    is_due, pace = now_and_then(), None
 
     def advance(captions: int) -> None:
-        nonlocal began, last
-        now = time.monotonic()
-        if not began:
-            began = last = now
-        if now - last >= _EVERY_S:
-            last = now
-            say(f"{captions:,} captions, {captions / (now - began):,.0f} a second")
+        nonlocal pace
+        pace = pace or Pace()  # Not before: opening a dataset takes its time.
+        if is_due():
+            say(f"{captions:,} captions, {pace.rate(captions):,.0f} a second")
 
     return advance

@@ -1,12 +1,10 @@
-"""Data on stdout, talk on stderr, progress where there is a terminal."""
+"""Data on stdout, talk on stderr."""
 
 from __future__ import annotations
 
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,11 +13,9 @@ from pix2cap.errors import InputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pix2cap.annotate import Progress, RunStatus
+    from pix2cap.annotate import RunStatus
 
 Format = Literal["table", "json"]
-
-_PLAIN_EVERY_S = 10.0
 
 
 def say(message: str) -> None:
@@ -122,68 +118,3 @@ def read_ids(path: Path) -> list[int]:
     if not ids:
         raise InputError(f"{path}: expected at least one image id, one a line, got none")
     return ids
-
-
-@contextmanager
-def report_progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar with rate, ETA and spend on a terminal; a plain line every ten seconds elsewhere."""
-    if sys.stderr.isatty():
-        with _bar() as advance:
-            yield advance
-    else:
-        yield _plain_lines()
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[Progress], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    bar = Bar(
-        TextColumn("images"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[spend]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    began = time.monotonic()
-    with bar:
-        task = bar.add_task("", total=None, rate="", spend="")
-
-        def advance(progress: Progress) -> None:
-            bar.update(
-                task,
-                total=progress.images,
-                completed=progress.images_done,
-                rate=f"{progress.images_done / max(1e-9, time.monotonic() - began):.1f} images/s",
-                spend=_spend(progress),
-            )
-
-        yield advance
-
-
-def _plain_lines() -> Callable[[Progress], None]:
-    began = last = time.monotonic()
-
-    def advance(progress: Progress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if progress.images_done < progress.images and now - last < _PLAIN_EVERY_S:
-            return
-        last = now
-        rate = progress.images_done / max(1e-9, now - began)
-        left = (progress.images - progress.images_done) / max(1e-9, rate)
-        say(
-            f"{progress.images_done}/{progress.images} images, {rate:.1f} images/s, about {left:.0f} s left,"
-            f" {progress.requests} requests, {_spend(progress)}"
-        )
-
-    return advance
-
-
-def _spend(progress: Progress) -> str:
-    return "price unknown" if progress.spent_usd is None else f"${progress.spent_usd:.4f}"

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from pix2cap.cli.extras import need_extra
+from pix2cap.cli.image_progress import report_images
 from pix2cap.cli.output import print_record, say
 from pix2cap.cli.program import program
 
-_EVERY_S = 10.0
 _LISTED = 20
 
 
@@ -74,23 +72,11 @@ def caption(
         captioned_only=captioned_only,
     )
     facts = {**model_facts(model), "precision": precision}
-    summary = caption_dataset(dataset, answerer, out, options, model=facts, on_progress=_plain_lines())
+    with report_images() as advance:
+        summary = caption_dataset(dataset, answerer, out, options, model=facts, on_progress=advance)
     print_record(summary.to_json(), format=format, title="Captions")
     for name, reason in summary.refused[:_LISTED]:
         print(f"refused: {name}: {reason}", file=sys.stderr)
     truth, predicted = shlex.quote(str(dataset)), shlex.quote(str(out))
     say(f"next: {program()} score {truth} {predicted}")
     return 1 if summary.refused else 0
-
-
-def _plain_lines() -> Callable[[int, int], None]:
-    last = time.monotonic()
-
-    def advance(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if done == total or now - last >= _EVERY_S:
-            last = now
-            say(f"{done:,} of {total:,} pictures")
-
-    return advance

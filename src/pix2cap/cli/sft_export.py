@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from cyclopts import Parameter
 
+from pix2cap.cli.image_progress import report_images
 from pix2cap.cli.output import print_record, say
 
 if TYPE_CHECKING:
     from pix2cap.sft.questions import Style
 
-_PLAIN_EVERY_S = 10.0
 _MOST_REFUSED = 20
 
 
@@ -87,7 +84,7 @@ def export(
         copy_images=copy_images,
         overwrite=overwrite,
     )
-    with _progress() as advance:
+    with report_images() as advance:
         exported = export_conversations(dataset, out, options, on_progress=advance)
     print_record(exported.to_json(), format=format, title=f"Export {out}")
     _tell(exported.refused, out)
@@ -99,34 +96,3 @@ def _tell(refused: Sequence[Mapping[str, Any]], out: Path) -> None:
         say(f"left out: image {entry['image_id']} ({entry['file_name']}): {entry['reason']}")
     if len(refused) > _MOST_REFUSED:
         say(f"left out: {len(refused) - _MOST_REFUSED} more images, all in {out / 'manifest.json'}")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and ETA on a terminal; a plain line every ten seconds elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain_lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, total=total, completed=done)
-
-
-def _plain_lines() -> Callable[[int, int], None]:
-    began = last = time.monotonic()
-
-    def advance(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _PLAIN_EVERY_S:
-            return
-        last = now
-        rate = done / (now - began)
-        left = (total - done) / rate
-        say(f"{done}/{total} images, {rate:.1f} images/s, about {left:.0f} s left")
-
-    return advance

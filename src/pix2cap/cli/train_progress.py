@@ -1,75 +1,36 @@
-"""How training is going: a bar with loss, rate and ETA on a terminal, a plain line now and then elsewhere."""
+"""How training is going: loss, rate and time left."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pix2cap.cli.output import say
+from pix2cap.cli.progress import Told, report
 
 if TYPE_CHECKING:
     from pix2cap.train.task import TrainProgress
 
-_PLAIN_EVERY_S = 10.0
-
 
 @contextmanager
 def report_training() -> Iterator[Callable[[TrainProgress], None]]:
-    """Something to hand to `train` as `on_progress`."""
-    if sys.stderr.isatty():
-        with _bar() as advance:
-            yield advance
-    else:
-        yield _plain_lines()
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[TrainProgress], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[told]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("training", total=None, told="")
-
-        def advance(progress: TrainProgress) -> None:
-            told = "" if progress.doing != "training" else _told(progress)
-            bar.update(
-                task, description=progress.doing, total=progress.total, completed=progress.step, told=told
-            )
-
+    """Something to hand to `train` as `on_progress`; its end and what is no training is always told."""
+    with report(_told, time_left=False, at_once=True) as advance:
         yield advance
 
 
-def _plain_lines() -> Callable[[TrainProgress], None]:
-    last = 0.0
-
-    def advance(progress: TrainProgress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        is_due = now - last >= _PLAIN_EVERY_S or progress.step == progress.total
-        if not is_due and progress.doing == "training":
-            return
-        if progress.doing != "training":
-            say(f"step {progress.step:,}/{progress.total:,}: {progress.doing}")
-            return
-        last = now
-        say(f"step {progress.step:,}/{progress.total:,}: {_told(progress)}")
-
-    return advance
-
-
-def _told(progress: TrainProgress) -> str:
-    left = "" if progress.seconds_left is None else f", about {duration(progress.seconds_left)} left"
-    return f"loss {progress.loss:.3f}, {progress.images_per_s:.1f} images/s{left}"
+def _told(now: TrainProgress) -> Told:
+    is_training = now.doing == "training"
+    left = "" if now.seconds_left is None else f", about {duration(now.seconds_left)} left"
+    losses = f"loss {now.loss:.3f}, {now.images_per_s:.1f} images/s{left}"
+    return Told(
+        doing=now.doing,
+        done=now.step,
+        total=now.total,
+        line=f"step {now.step:,}/{now.total:,}: {losses if is_training else now.doing}",
+        aside=losses if is_training else "",
+        is_due=now.step == now.total or not is_training,
+    )
 
 
 def duration(seconds: float) -> str:
