@@ -225,6 +225,7 @@ def _measure(setup: Setup, samples: Sequence[Any], ledger: Ledger, *, passes: in
     tokens = int(batch["input_ids"].shape[1])
     counted = count(setup.model)
     accelerator = Accelerator(mixed_precision="bf16", cpu=True)
+    # Prepared once: accelerate leaves a model alone that an earlier stage has wrapped in autocast.
     model = accelerator.prepare_model(setup.model.train(), device_placement=False)
     learning = learning_parameters(setup.model)
     optimizer = torch.optim.AdamW(learning, lr=1e-5, fused=True)
@@ -248,7 +249,6 @@ def _measure(setup: Setup, samples: Sequence[Any], ledger: Ledger, *, passes: in
         torch.nn.utils.clip_grad_norm_(learning, clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-    setup.model.__dict__.pop("forward", None)
     return Step(
         counted, len(samples), tokens, setup.head, ledger.peak, ledger.peak_phase, flops.get_total_flops()
     )

@@ -46,11 +46,10 @@ Maker = Callable[[], AbstractContextManager[None]]
 
 REGIONS = 15
 QWEN_GRID = (1, 34, 46)
-WORDS = tuple(
-    "a the with of on in and under beside red green blue white grey brown wooden small large tall old"
-    " striped round shiny person dog car table window tree wall grass street bottle chair stands lies leans holds"
-    " wears shows behind front left right near edge shadow light sky leaves metal glass paper bright".split()
-)
+_TEXT = """a the with of on in and under beside red green blue white grey brown wooden small large tall old
+striped round shiny person dog car table window tree wall grass street bottle chair stands lies leans holds
+wears shows behind front left right near edge shadow light sky leaves metal glass paper bright"""
+WORDS = tuple(_TEXT.split())
 
 
 @dataclass(frozen=True)
@@ -281,7 +280,7 @@ def _plain(settings: SftSettings, sizes: Any, samples: int, tokens: int, made: M
 
 
 def _fuse_head(model: Any) -> bool:
-    """Let the loss be made without whole logits, as TRL's `SFTTrainer` does; False where it has no such head."""
+    """Let the loss be made without whole logits, as TRL's trainer does; False where it has no such head."""
     try:
         from trl.trainer.utils import add_fused_lm_head
     except ImportError:

@@ -5,10 +5,10 @@
     python -m benchmarks.sft_speed --memory      # no GPU and no memory needed: counts in place of measuring
 
 Models have their published sizes and random weights, which does not change the speed; nothing is downloaded.
-They train with the code of `pix2cap sft train`: its stages, what learns in them, adapters, checkpointing, bf16,
-collator and trainer. Conversations are about a made-up picture with fifteen regions and are prepared before the
-clock starts. A vision-language model's processor comes with its weights, so its inputs are made here and the
-part of TRL that reads rows is not run; TRL's head is, where TRL is installed.
+They train with the code of `pix2cap sft train`: its stages, what learns in them, adapters, checkpointing,
+bf16, collator and trainer. Conversations are about a made-up picture with fifteen regions and are prepared
+before the clock starts. A vision-language model's processor comes with its weights, so its inputs are made
+here and the part of TRL that reads rows is not run; TRL's head is, where TRL is installed.
 
 Tokens count without padding, pictures' included. The share of the peak is the floating-point work that torch
 counts, activations computed again included, over the time it took and the card's published dense bf16 peak.
@@ -208,8 +208,8 @@ def tell_speed(speed: Speed) -> str:
     share = "" if speed.share_of_peak is None else f" ({speed.share_of_peak:.1%} of the peak)"
     return (
         f"  {speed.stage}: {speed.learning:,} numbers learn; {speed.tokens_per_s:,.1f} tokens/s, of them"
-        f" {speed.labelled_per_s:,.1f} labelled; {speed.images_per_s:.3f} images/s; {rate:.2f} TFLOP/s{share};"
-        f" {speed.peak_bytes / GB:.2f} GB; {speed.seconds_a_step:.2f} s a step of"
+        f" {speed.labelled_per_s:,.1f} labelled; {speed.images_per_s:.3f} images/s; {rate:.2f} TFLOP/s{share}"
+        f"; {speed.peak_bytes / GB:.2f} GB; {speed.seconds_a_step:.2f} s a step of"
         f" {speed.conversations_a_step}; loss {speed.loss:.2f}"
     )
 
@@ -220,8 +220,8 @@ def tell_memory(stage: str, step: Step) -> str:
         f"  {stage}: {count.numbers / 1e9:.3f}e9 numbers, {count.learning / 1e6:,.2f}e6 learn; GB: weights"
         f" {count.weight_bytes / GB:.2f} + gradients {count.gradient_bytes / GB:.2f} + AdamW"
         f" {count.optimizer_bytes / GB:.2f} + beside them {step.beside_bytes / GB:.2f} ="
-        f" {step.peak_bytes / GB:.2f} at the peak ({step.phase}); a pass: {step.conversations} conversations of"
-        f" {step.tokens} tokens, {step.head}, {step.pass_flops / 1e12:.1f} TFLOP"
+        f" {step.peak_bytes / GB:.2f} at the peak ({step.phase}); a pass: {step.conversations} conversations"
+        f" of {step.tokens} tokens, {step.head}, {step.pass_flops / 1e12:.1f} TFLOP"
     )
 
 
