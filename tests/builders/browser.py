@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+EVIL = "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>\u2028\"'&amp; words"
+"""What nobody's caption should be able to do to a page."""
+Open = Callable[..., "Visit"]
 _RECORD = """
 window.told = [];
 for (const name of ['ready', 'map', 'hover', 'filter']) {
@@ -139,3 +142,21 @@ class Visit:
     def close(self) -> None:
         """Close the page."""
         self.context.close()
+
+
+@contextmanager
+def visits(browser: Browser, page: Path) -> Iterator[Open]:
+    """Opens a page, or another; at the end nothing may have been logged or asked of the network."""
+    opened: list[Visit] = []
+
+    def open_page(path: Path = page, **options: Any) -> Visit:
+        opened.append(Visit(browser, path, **options))
+        return opened[-1]
+
+    yield open_page
+    for each in opened:
+        each.close()
+        assert each.complaints == []
+        # The icon, the pictures and the page itself are all there is.
+        assert [url for url in each.requests if not url.startswith(("file://", "data:"))] == []
+        assert sum(url.startswith("file://") for url in each.requests) == 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +11,7 @@ from pix2cap.evaluate.bench_compare import compare_results
 from pix2cap.evaluate.bench_scored import of_task, read_scored
 from pix2cap.evaluate.bench_scored_items import of_vipbench
 from pix2cap.report import report_comparison
-from tests.builders.browser import Visit
+from tests.builders.browser import EVIL, Open
 from tests.builders.compared import region_file, vipbench_result
 from tests.builders.panoptic import build_coco_panoptic
 from tests.builders.results import changed, result_on, shorter
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
-
-EVIL = "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>\u2028\"'&amp; words"
-
-Open = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +34,6 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sides = [read_scored(file) for file in files]
     found = compare_results(sides[0], sides[1], names=("plain", EVIL), samples=50)
     return report_comparison(found, *sides, folder / "compare.html", images=paths.images)
-
-
-@pytest.fixture
-def visit(browser: Browser, page_path: Path) -> Iterator[Open]:
-    """Opens the page; afterwards nothing may have been logged or asked of the network."""
-    opened: list[Visit] = []
-
-    def open_page(path: Path = page_path, **options: Any) -> Visit:
-        opened.append(Visit(browser, path, **options))
-        return opened[-1]
-
-    yield open_page
-    for each in opened:
-        each.close()
-        assert each.complaints == []
-        assert [url for url in each.requests if not url.startswith(("file://", "data:"))] == []
 
 
 def test_hostile_text_is_only_text(visit: Open) -> None:

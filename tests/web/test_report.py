@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from pix2cap.core import CaptionStatus, SegmentCaption
 from pix2cap.report import ReportItem, write_report
-from tests.builders.browser import Visit
+from tests.builders.browser import EVIL, Open, Visit
 from tests.builders.captioned import report_item
 from tests.builders.coco_sample import coco_items
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 DOG, SPLIT, FAILED, HIDDEN, CROWD = 3226956, 16777215, 257, 65536, 9
-EVIL = "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>\u2028\"'&amp;"
-
-Open = Callable[..., Visit]
 
 
 def _first() -> ReportItem:
@@ -58,28 +54,10 @@ def _second() -> ReportItem:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("a report")
     facts = {"model": "<script>window.pwned = 3</script>", "cost_usd": None}
     return write_report([_first(), _second()], folder / "report.html", title=EVIL, facts=facts, notes=[EVIL])
-
-
-@pytest.fixture
-def visit(browser: Browser, report: Path) -> Iterator[Open]:
-    """Opens a report; afterwards nothing may have been logged or asked of the network."""
-    opened: list[Visit] = []
-
-    def open_report(path: Path = report, **options: Any) -> Visit:
-        opened.append(Visit(browser, path, **options))
-        return opened[-1]
-
-    yield open_report
-    for each in opened:
-        each.close()
-        assert each.complaints == []
-        # The icon, the pictures and the page itself are all there is.
-        assert [url for url in each.requests if not url.startswith(("file://", "data:"))] == []
-        assert sum(url.startswith("file://") for url in each.requests) == 1
 
 
 def test_hovering_a_segment_shows_its_caption_and_marks_it_in_the_list(visit: Open) -> None:
@@ -190,9 +168,11 @@ def test_hostile_text_is_only_text(visit: Open) -> None:
     assert seen.page.locator("script").count() == 1
 
 
-def test_only_the_page_s_own_script_may_run(browser: Browser, report: Path, tmp_path: Path) -> None:
+def test_only_the_page_s_own_script_may_run(browser: Browser, page_path: Path, tmp_path: Path) -> None:
     smuggled = tmp_path / "smuggled.html"
-    smuggled.write_text(report.read_text().replace("</main>", "<script>window.pwned = 4</script></main>", 1))
+    smuggled.write_text(
+        page_path.read_text().replace("</main>", "<script>window.pwned = 4</script></main>", 1)
+    )
     seen = Visit(browser, smuggled)
     assert seen.page.evaluate("() => window.pwned ?? null") is None
     assert any("Content Security Policy" in each for each in seen.complaints)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pix2cap.report import report_scores
-from tests.builders.browser import Visit
+from tests.builders.browser import EVIL, Open, Visit
 from tests.builders.panoptic import build_coco_panoptic
 from tests.builders.results import changed, golden_result, result_on, shorter
 
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
-
-EVIL = "</script><script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'>\u2028\"'&amp; words"
-
-Open = Callable[..., Visit]
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +31,6 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [("strong", strong), (EVIL, changed(strong, shorter))], folder / "scores.html",
         images=paths.images, gt=paths.json_path, gt_masks=paths.masks,
     )  # fmt: skip
-
-
-@pytest.fixture
-def visit(browser: Browser, page_path: Path) -> Iterator[Open]:
-    """Opens the page; afterwards nothing may have been logged or asked of the network."""
-    opened: list[Visit] = []
-
-    def open_page(path: Path = page_path, **options: Any) -> Visit:
-        opened.append(Visit(browser, path, **options))
-        return opened[-1]
-
-    yield open_page
-    for each in opened:
-        each.close()
-        assert each.complaints == []
-        assert [url for url in each.requests if not url.startswith(("file://", "data:"))] == []
-        assert sum(url.startswith("file://") for url in each.requests) == 1
 
 
 def _column(seen: Visit, key: str, table: int = 0) -> list[float]:

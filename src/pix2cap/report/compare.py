@@ -49,7 +49,10 @@ def report_comparison(
     pictures = ItemPictures(_path(images), _path(gt), _path(gt_masks))
     worse, better = choose_changes(comparison, before, examples)
     rows, reach = change_rows(comparison)
-    script, style = one_script("compare.js"), "".join(map(asset, ("report.css", "scores.css", "compare.css")))
+    script, style = (
+        one_script("page_tabs.js", "compare.js"),
+        "".join(map(asset, ("report.css", "scores.css", "compare.css"))),
+    )
     page = {
         "title": f"{comparison.names[0]} to {comparison.names[1]}",
         "comparison": comparison,

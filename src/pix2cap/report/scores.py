@@ -139,7 +139,7 @@ def _more(count: int) -> str:
 
 
 def _style_and_script() -> dict[str, object]:
-    script, style = one_script("scores.js"), asset("report.css") + asset("scores.css")
+    script, style = one_script("page_tabs.js", "scores.js"), asset("report.css") + asset("scores.css")
     return {
         "script": Markup(script),
         "style": Markup(style),

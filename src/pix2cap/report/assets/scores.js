@@ -1,7 +1,4 @@
-// Sorting and finding categories, switching between kinds of captions, and the colour scheme.
-const root = document.documentElement;
-const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`pix2cap:${name}`, { detail }));
-
+// Sorting and finding categories; page_tabs.js comes first.
 function sortBy(button) {
   const key = button.dataset.sort;
   const head = button.closest('th');
@@ -32,36 +29,6 @@ find.addEventListener('input', () => {
   }
   document.getElementById('nothing').hidden = shown > 0;
   tell('filter', { categories: shown });
-});
-
-const tabs = [...document.querySelectorAll('[role=tab]')];
-function choose(tab) {
-  for (const each of tabs) {
-    const on = each === tab;
-    each.setAttribute('aria-selected', String(on));
-    each.tabIndex = on ? 0 : -1;
-    document.getElementById(each.getAttribute('aria-controls')).hidden = !on;
-  }
-}
-for (const [at, tab] of tabs.entries()) {
-  tab.addEventListener('click', () => choose(tab));
-  tab.addEventListener('keydown', (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    const next = tabs[(at + step + tabs.length) % tabs.length];
-    choose(next);
-    next.focus();
-    event.preventDefault();
-  });
-}
-// Without script all kinds stand one below the other.
-if (tabs.length) choose(tabs[0]);
-
-const schemeButton = document.getElementById('scheme');
-schemeButton.addEventListener('click', () => {
-  const next = { auto: 'light', light: 'dark', dark: 'auto' }[root.dataset.scheme ?? 'auto'];
-  root.dataset.scheme = next;
-  schemeButton.textContent = `Theme: ${next}`;
 });
 
 root.dataset.ready = 'true';
