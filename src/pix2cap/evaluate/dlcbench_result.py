@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pix2cap.evaluate.result import Provenance
-from pix2cap.evaluate.result_files import numbers, parse_as, plain, read_json, write_json
+from pix2cap.evaluate.result_record import JudgedRecord
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,7 +60,7 @@ class DLCRegionResult:
 
 
 @dataclass(frozen=True)
-class DLCResult:
+class DLCResult(JudgedRecord):
     """Scores on DLC-Bench, -1..1.
 
     Args:
@@ -102,58 +100,7 @@ class DLCResult:
     items: tuple[DLCRegionResult, ...] = ()
     bench: Literal["dlc"] = "dlc"
 
-    def __post_init__(self) -> None:
-        for path, value in numbers(self.to_json()):
-            if not math.isfinite(value):
-                raise ValueError(f"expected {path} to be finite or None, got {value}")
-
-    @property
-    def pending(self) -> int:
-        """Regions that were not asked yet."""
-        return sum(item.status == "pending" for item in self.items)
-
-    @property
-    def is_clean(self) -> bool:
-        """True where every region has a description and a score."""
-        return not (self.failed or self.missing or self.pending)
-
-    def to_json(self, *, items: bool = True) -> dict[str, Any]:
-        """Plain dictionaries, lists and scalars.
-
-        Args:
-            items: Keep what became of every region.
-        """
-        record: dict[str, Any] = plain(self)
-        record["provenance"] = record["provenance"] or {}
-        if not items:
-            del record["items"]
-        return {"bench": record.pop("bench"), **record}
-
-    def write(self, path: str | Path) -> Path:
-        """Write the JSON with all regions; an earlier file is replaced when the new one is complete.
-
-        Raises:
-            StorageFull: The disk took no more.
-        """
-        return write_json(self.to_json(), Path(path))
-
-    @classmethod
-    def from_json(cls, record: object, *, where: str = "result") -> DLCResult:
-        """The inverse of `to_json`.
-
-        Raises:
-            InputError: It is no result of `pix2cap bench dlc`.
-        """
-        return parse_as(cls, record, where=where, command=COMMAND)
-
-    @classmethod
-    def read(cls, path: str | Path) -> DLCResult:
-        """Read a file that `write` made.
-
-        Raises:
-            InputError: The file is missing, no JSON, or no such result.
-        """
-        return cls.from_json(read_json(Path(path), COMMAND), where=str(path))
+    command: ClassVar[str] = COMMAND
 
     def __str__(self) -> str:
         from pix2cap.evaluate.bench_table import to_text

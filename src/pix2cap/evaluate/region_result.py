@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pix2cap.errors import InputError
 from pix2cap.evaluate.region_predictions import Box
 from pix2cap.evaluate.result import Interval, Provenance
-from pix2cap.evaluate.result_files import numbers, parse_as, plain, read_json, write_json
+from pix2cap.evaluate.result_record import ResultRecord
 from pix2cap.evaluate.visual_genome_files import LeftOut
 
 SplitName = Literal["all-regions", "one-per-image"]
@@ -115,7 +113,7 @@ class DenseScores:
 
 
 @dataclass(frozen=True)
-class RegionResult:
+class RegionResult(ResultRecord):
     """Scores on Visual Genome's regions, on the scale 0..1 (CIDEr 0..10).
 
     Args:
@@ -157,10 +155,7 @@ class RegionResult:
     regions: tuple[ScoredRegion, ...] = ()
     records: RankedRecords | None = None
 
-    def __post_init__(self) -> None:
-        for path, value in numbers(self.to_json(regions=True)):
-            if not math.isfinite(value):
-                raise ValueError(f"expected {path} to be finite or None, got {value}")
+    command: ClassVar[str] = COMMAND
 
     def to_json(self, *, regions: bool = False) -> dict[str, Any]:
         """Plain dictionaries, lists and scalars, in the order of the fields.
@@ -168,22 +163,13 @@ class RegionResult:
         Args:
             regions: Keep `regions` and `records`, which grow with the data.
         """
-        record: dict[str, Any] = plain(self)
-        record["provenance"] = record["provenance"] or {}
+        record = self._whole()
         if not regions:
             del record["regions"], record["records"]
         return record
 
-    def write(self, path: str | Path) -> Path:
-        """Write the JSON with all regions; an earlier file is replaced when the new one is complete.
-
-        Raises:
-            StorageFull: The disk took no more.
-        """
-        return write_json(self.to_json(regions=True), Path(path))
-
     @classmethod
-    def from_json(cls, record: object, *, where: str = "result") -> RegionResult:
+    def from_json(cls, record: object, *, where: str = "result") -> Self:
         """The inverse of `to_json`; keys it does not know are left out.
 
         Raises:
@@ -192,16 +178,7 @@ class RegionResult:
         if isinstance(record, dict) and record.get("bench") != "vg":
             keys = ", ".join(map(str, record))[:80] or "no keys"
             raise InputError(f'{where}: expected a result of `{COMMAND}` ("bench": "vg"), got {keys}')
-        return parse_as(cls, record, where=where, command=COMMAND)
-
-    @classmethod
-    def read(cls, path: str | Path) -> RegionResult:
-        """Read a file that `write` or `pix2cap bench vg --out` made.
-
-        Raises:
-            InputError: The file is missing, no JSON, or no such result.
-        """
-        return cls.from_json(read_json(Path(path), COMMAND), where=str(path))
+        return super().from_json(record, where=where)
 
     def __str__(self) -> str:
         from pix2cap.evaluate.region_tables import to_text

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from pix2cap.evaluate.result_files import numbers, plain, read_json, write_json
+from pix2cap.errors import InputError
+from pix2cap.evaluate.result_record import ResultRecord
 
 Mode = Literal["corrected", "reference"]
 
@@ -199,7 +198,7 @@ def threshold_key(iou: float, meteor: float) -> str:
 
 
 @dataclass(frozen=True)
-class PanopticCaptioningResult:
+class PanopticCaptioningResult(ResultRecord):
     """Scores of predictions on panoptic segmentation-captioning, on the scale 0..1 (CIDEr 0..10).
 
     A score that was not computed is None and `missing` says why; it is never 0.
@@ -244,6 +243,7 @@ class PanopticCaptioningResult:
     provenance: Provenance | None = None
     pairs: tuple[MatchedPair, ...] = ()
     per_image: tuple[ImageCounts, ...] = ()
+    command: ClassVar[str] = "pix2cap score"
 
     def __post_init__(self) -> None:
         expected = MapsByClass if self.mode == "corrected" else MapScores
@@ -251,9 +251,7 @@ class PanopticCaptioningResult:
             raise ValueError(
                 f"expected map of {expected.__name__} in {self.mode} mode, got {type(self.map).__name__}"
             )
-        for path, value in numbers(self.to_json(pairs=True)):
-            if not math.isfinite(value):
-                raise ValueError(f"expected {path} to be finite or None, got {value}")
+        super().__post_init__()
 
     def value(self, path: str) -> float | int | None:
         """One score by its path in the JSON, such as `panoptic.all.pq` or `map.class_aware.map`.
@@ -281,46 +279,20 @@ class PanopticCaptioningResult:
         Args:
             pairs: Keep `pairs` and `per_image`, which grow with the data.
         """
-        record: dict[str, Any] = plain(self)
-        record["provenance"] = record["provenance"] or {}
+        record = self._whole()
         if not pairs:
             del record["pairs"], record["per_image"]
         return record
 
-    def write(self, path: str | Path) -> Path:
-        """Write the JSON with all pairs; an earlier file is replaced when the new one is complete.
-
-        Returns:
-            The path.
-
-        Raises:
-            StorageFull: The disk took no more.
-        """
-        return write_json(self.to_json(pairs=True), Path(path))
-
     @classmethod
-    def from_json(cls, record: object, *, where: str = "result") -> PanopticCaptioningResult:
-        """The inverse of `to_json`; keys it does not know are left out.
-
-        Args:
-            record: What a JSON parser gave.
-            where: File name for messages.
-
-        Raises:
-            InputError: It is no result of `pix2cap score`; the message names the first wrong values.
-        """
-        from pix2cap.evaluate.result_parse import parse_result
-
-        return parse_result(record, where)
-
-    @classmethod
-    def read(cls, path: str | Path) -> PanopticCaptioningResult:
-        """Read a file that `write` or `pix2cap score --format json` made.
-
-        Raises:
-            InputError: The file is missing, no JSON, or no result.
-        """
-        return cls.from_json(read_json(Path(path), "pix2cap score"), where=str(path))
+    def from_json(cls, record: object, *, where: str = "result") -> Self:
+        """See `ResultRecord.from_json`."""
+        if isinstance(record, dict) and not {"mode", "panoptic"} & record.keys():
+            keys = ", ".join(map(str, record))[:80] or "no keys"
+            raise InputError(
+                f"{where}: expected a result of `{cls.command}` (mode, panoptic, captions, ...), got {keys}"
+            )
+        return super().from_json(record, where=where)
 
     def __str__(self) -> str:
         from pix2cap.evaluate.result_tables import to_text
