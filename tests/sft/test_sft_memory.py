@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from argparse import Namespace
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from benchmarks.sft_memory import Ledger, Step, _measure, count, faked, stages
 from benchmarks.sft_models import CASES, CONFIGS, LORA_7B, Setup, llava_sizes, make, qwen_sizes
+from benchmarks.sft_speed import _changes, train
 
 from pix2cap.sft.region_processor import IGNORED
 from pix2cap.sft.settings import SftSettings
@@ -142,3 +144,15 @@ def test_the_ledger_forgets_what_died() -> None:
         assert ledger.now == 4 * 6000 and ledger.peak == 4 * 11000
         del lost
         assert ledger.now == kept.nbytes
+
+
+@pytest.mark.parametrize("case", [SEVEN_LORA, VLM], ids=lambda case: case.name)
+def test_a_stage_is_timed_and_its_work_counted(case: Any) -> None:
+    args = Namespace(passes=1, conversations=2, warm=1, steps=1)
+    settings = case.settings(_changes(case, args))
+    setup = small(settings, "cpu")
+    clock, learning, loss = train(setup, settings, settings.stages[-1], torch.device("cpu"), args)
+    assert learning == count(setup.model).learning > 0
+    assert clock.seconds > 0 and clock.flops.get_total_flops() > 0
+    # Random weights over 1,600 tokens.
+    assert 6 < loss < 9
