@@ -12,8 +12,6 @@ import pyarrow.parquet as pq
 from pix2cap.core import CaptionedImage, CaptionSource, Category
 from pix2cap.formats.published import Published
 
-ROWS_A_GROUP = 5_000
-
 SCHEMA = pa.schema(
     [
         pa.field("image_id", pa.int64(), nullable=False),
@@ -71,31 +69,6 @@ def segment_rows(
             "score": caption.score if caption is not None else None,
             **{column: getattr(source, column) for column in _SOURCE_COLUMNS},
         }
-
-
-class CaptionsParquetWriter:
-    """Writes groups of `ROWS_A_GROUP` rows: memory stays flat and the bytes depend on the rows alone."""
-
-    def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
-
-    def add(self, rows: Iterator[dict[str, Any]]) -> None:
-        """Take the rows of one image."""
-        self._rows.extend(rows)
-        while len(self._rows) >= ROWS_A_GROUP:
-            self._flush(self._rows[:ROWS_A_GROUP])
-            del self._rows[:ROWS_A_GROUP]
-
-    def close(self) -> None:
-        """Write the last group and the footer."""
-        if self._rows:
-            self._flush(self._rows)
-            self._rows = []
-        self._writer.close()
-
-    def _flush(self, rows: list[dict[str, Any]]) -> None:
-        self._writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
 
 
 def read_captions_parquet(path: Path) -> Iterator[dict[str, Any]]:

@@ -12,11 +12,13 @@ import numpy as np
 from pix2cap.core import CaptionedImage, Category
 from pix2cap.core.boxes import xyxy_to_xywh
 from pix2cap.errors import InputError
-from pix2cap.formats.captions_parquet import CaptionsParquetWriter, segment_rows
+from pix2cap.formats.captions_parquet import SCHEMA as CAPTIONS_SCHEMA
+from pix2cap.formats.captions_parquet import segment_rows
 from pix2cap.formats.card import dataset_card
 from pix2cap.formats.croissant import croissant
 from pix2cap.formats.dataset_read import read_dataset
-from pix2cap.formats.facts_parquet import FACTS, FactsParquetWriter
+from pix2cap.formats.facts_parquet import FACTS
+from pix2cap.formats.facts_parquet import SCHEMA as FACTS_SCHEMA
 from pix2cap.formats.file_places import EscapeError, check_relative
 from pix2cap.formats.instances_json import instance_annotations
 from pix2cap.formats.json_parts import ListPart, join_parts
@@ -31,6 +33,7 @@ from pix2cap.formats.manifest import (
     file_hash,
     relative_image_root,
 )
+from pix2cap.formats.parquet_rows import ParquetRows
 from pix2cap.formats.pictures import Picture
 from pix2cap.formats.png import PngError, decode_id_png, encode_id_png
 from pix2cap.formats.published import Published, publish
@@ -99,8 +102,8 @@ class DatasetWriter:
             self._images, self._annotations, self._instances = (
                 ListPart(self._partial / f"{name}.part") for name in ("images", "annotations", "instances")
             )
-            self._rows = CaptionsParquetWriter(self._partial / "captions.parquet")
-            self._facts = FactsParquetWriter(self._partial / FACTS) if with_facts else None
+            self._rows = ParquetRows(self._partial / "captions.parquet", CAPTIONS_SCHEMA)
+            self._facts = ParquetRows(self._partial / FACTS, FACTS_SCHEMA) if with_facts else None
         self._mask_hash = FolderHash()
         self._mask_names: set[str] = set()
         self._image_ids: set[int] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 from pix2cap.errors import InputError
 
 FACTS: Final = "facts.parquet"
-_ROWS_A_GROUP: Final = 5_000
 
 SCHEMA = pa.schema(
     [
@@ -45,31 +44,6 @@ SCHEMA = pa.schema(
 )
 """One row a segment. `above`, `below` and `object_ids` are told of grounds, the columns from `accent` to
 `relations` of objects; the others hold null (`accent` also on a plain object)."""
-
-
-class FactsParquetWriter:
-    """Writes rows in groups of one size: memory stays flat and the bytes depend on the rows alone."""
-
-    def __init__(self, path: Path) -> None:
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._rows: list[dict[str, Any]] = []
-
-    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Take the rows of one image; what a row leaves out is null."""
-        self._rows.extend(dict(row) for row in rows)
-        while len(self._rows) >= _ROWS_A_GROUP:
-            self._flush(self._rows[:_ROWS_A_GROUP])
-            del self._rows[:_ROWS_A_GROUP]
-
-    def close(self) -> None:
-        """Write the last group and the footer."""
-        if self._rows:
-            self._flush(self._rows)
-            self._rows = []
-        self._writer.close()
-
-    def _flush(self, rows: list[dict[str, Any]]) -> None:
-        self._writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
 
 
 def read_facts(folder: Path) -> Iterator[dict[str, Any]]:
