@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from pix2cap.train.interrupt import Interrupt
+from pix2cap.core.interrupt import Interrupt
 from pix2cap.train.loop import Trainer
 from pix2cap.train.run_folder import open_run
 from pix2cap.train.settings import TrainSettings

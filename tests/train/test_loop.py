@@ -17,9 +17,9 @@ import orjson
 import pytest
 import torch
 
+from pix2cap.core.interrupt import Interrupt, interruptible
 from pix2cap.errors import RunLocked, RunMismatch, TrainingDiverged, UsageError
 from pix2cap.train.checkpoint import latest_checkpoint, list_checkpoints
-from pix2cap.train.interrupt import Interrupt, interruptible
 from pix2cap.train.log import LOG_NAME, read_log
 from pix2cap.train.run_folder import CONFIG_NAME, open_run
 from tests.builders.small_task import small_settings, train_small, train_until_killed

@@ -1,4 +1,4 @@
-"""The things that flow: categories, segments, panoptic maps, captions. numpy only."""
+"""The things that flow: categories, segments, panoptic maps, captions; and stopping. numpy only."""
 
 from pix2cap.core.caption import CaptionedImage, CaptionSource, CaptionStatus, SegmentCaption
 from pix2cap.core.category import Category

@@ -6,10 +6,11 @@ import dataclasses
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 
+from pix2cap.core.interrupt import Interrupt, interruptible
 from pix2cap.errors import InputError, UsageError
 from pix2cap.sft.export_folder import EXPORT
 from pix2cap.sft.region_files import save_adapters
@@ -28,9 +29,6 @@ from pix2cap.sft.training import (
     trainer_arguments,
 )
 
-if TYPE_CHECKING:
-    from pix2cap.sft.stage_trainer import Interrupt
-
 _PROJECTORS: Final = ("multi_modal_projector", "merger", "connector", "aligner", "mlp1")
 _TOWERS: Final = ("vision", "visual")
 _CACHE: Final = "rows"
@@ -46,8 +44,6 @@ def train_plain(settings: SftSettings, out: Path, options: RunOptions) -> SftSum
         InputError: The rows are no export to `trl` or `marked`, or the base cannot be loaded.
     """
     from accelerate import PartialState
-
-    from pix2cap.sft.stage_trainer import interruptible
 
     state = PartialState(cpu=options.device == "cpu")
     with (

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import current_thread, main_thread
-from types import FrameType
 from typing import Any, Final
 
 import torch
@@ -20,6 +16,7 @@ from torch import nn
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import Trainer, TrainerCallback
 
+from pix2cap.core.interrupt import Interrupt
 from pix2cap.errors import InputError, TrainingDiverged
 from pix2cap.sft.run_log import SftLog
 
@@ -47,35 +44,6 @@ class SftProgress:
     images_per_s: float
     seconds_left: float | None
     doing: str = "training"
-
-
-@dataclass
-class Interrupt:
-    """Whether somebody asked to stop."""
-
-    is_set: bool = False
-
-
-@contextmanager
-def interruptible(tell: Callable[[str], None], *, handle_signals: bool) -> Iterator[Interrupt]:
-    """Let the first SIGINT or SIGTERM set a flag; a second one ends at once."""
-    interrupt = Interrupt()
-    if not handle_signals or current_thread() is not main_thread():
-        yield interrupt
-        return
-
-    def asked(number: int, frame: FrameType | None) -> None:
-        if interrupt.is_set:
-            raise KeyboardInterrupt
-        interrupt.is_set = True
-        tell("interrupted: finishing this step and saving; once more ends at once")
-
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupt
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass

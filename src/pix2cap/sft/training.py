@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import torch
 
+from pix2cap.core.interrupt import Interrupt, interruptible
 from pix2cap.errors import UsageError
 from pix2cap.report.curves import write_curves
 from pix2cap.sft.run_log import LOG_NAME, SftLog, open_sft_run, read_sft_log
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pix2cap.sft.region_data import CaptionedScenes
     from pix2cap.sft.region_llava import RegionLlava
     from pix2cap.sft.region_processor import RegionProcessor
-    from pix2cap.sft.stage_trainer import Interrupt, SftProgress
+    from pix2cap.sft.stage_trainer import SftProgress
 
 MODEL: Final = "model"
 STAGES: Final = "stages"
@@ -110,7 +111,6 @@ def _train_regions(settings: SftSettings, out: Path, options: RunOptions) -> Sft
 
     from pix2cap.sft.build import build
     from pix2cap.sft.region_data import open_scenes
-    from pix2cap.sft.stage_trainer import interruptible
 
     state = PartialState(cpu=options.device == "cpu")
     data = settings.data

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from pix2cap.core import Category
+from pix2cap.core.interrupt import Interrupt
 from pix2cap.errors import InputError, UsageError
 from pix2cap.model.captioner import PanopticCaptioner
 from pix2cap.model.config import ModelConfig, preset
@@ -25,7 +26,6 @@ from pix2cap.train.augment import AugmentConfig
 from pix2cap.train.class_sentences import ClassSentences
 from pix2cap.train.collate import Collator
 from pix2cap.train.evaluate import Validation
-from pix2cap.train.interrupt import Interrupt
 from pix2cap.train.loader import VariedSet, iterate_batches
 from pix2cap.train.order import BatchOrder, OrderState
 from pix2cap.train.run_folder import file_hash

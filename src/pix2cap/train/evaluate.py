@@ -20,6 +20,7 @@ from torch import Tensor
 
 from pix2cap.core import PanopticMap
 from pix2cap.core.boxes import xyxy_to_xywh
+from pix2cap.core.interrupt import Interrupt
 from pix2cap.errors import UsageError
 from pix2cap.evaluate.panoptic_captioning import evaluate_panoptic_captioning
 from pix2cap.formats.open_source import detect_kind, masks_beside
@@ -28,7 +29,6 @@ from pix2cap.model.captioner import PanopticCaptioner, PanopticPrediction
 from pix2cap.model.config import ModelConfig
 from pix2cap.model.records import Batch, pack_images
 from pix2cap.model.vocabulary import CaptionVocabulary
-from pix2cap.train.interrupt import Interrupt
 from pix2cap.train.predictor import fitted_size
 from pix2cap.train.samples import TrainingSet
 from pix2cap.train.settings import SCORES, DataSettings, EvalSettings

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from pix2cap.core.interrupt import interruptible
 from pix2cap.report.curves import write_curves
 from pix2cap.train.assemble import assemble
-from pix2cap.train.interrupt import interruptible
 from pix2cap.train.log import LOG_NAME, read_log
 from pix2cap.train.loop import BEST, WEIGHTS, Trainer
 from pix2cap.train.run_folder import describe, open_run

@@ -12,7 +12,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
-from pix2cap.train.interrupt import Interrupt
+from pix2cap.core.interrupt import Interrupt
 from pix2cap.train.settings import Precision
 from pix2cap.train.trackers import Trackers
 
