@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pix2cap.scenes.scene import scenes
-from pix2cap.train.augment import AugmentConfig, augment, fit_sample, flip_sample, sample_rng
+from pix2cap.train.augment import AugmentConfig, augment, flip_sample, sample_rng
 from pix2cap.train.samples import Sample, open_training_set
 from tests.builders.training import build_sample, build_scenes
 
@@ -192,16 +192,6 @@ def test_color_jitter_changes_colours_and_no_more_than_told() -> None:
         change = np.abs(varied.rgb.astype(int) - sample.rgb)
         assert 0 < change.max() <= 0.34 * 255
         assert np.array_equal(varied.index_map, sample.index_map)
-
-
-@given(st.integers(8, 200), st.integers(8, 200), st.integers(16, 128))
-@settings(max_examples=40)
-def test_a_fitted_picture_just_fits(height: int, width: int, side: int) -> None:
-    sample = build_sample(np.ones((height, width), np.int64))
-    fitted = fit_sample(sample, side)
-    assert max(fitted.size_hw) == side
-    assert abs(fitted.size_hw[0] / side - height / max(height, width)) <= 1 / side
-    assert (fitted.index_map == 1).all()
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,6 @@ _ON_INK = 60.0
 _ON_ITSELF = 200.0
 
 
-def boxes_overlap(a: Box, b: Box) -> bool:
-    """True where two half-open boxes share a pixel."""
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
 def _side(a: Point, b: Point, c: Point) -> int:
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -277,8 +277,3 @@ def signed(value: float, metric: MetricChange) -> str:
     """A difference with its sign, a true minus, and none before 0."""
     text = f"{value * metric.factor:+.{metric.digits}f}"
     return text.replace("-", "−") if text.strip("+-0.") else text.strip("+-")
-
-
-def clear_changes(comparison: BenchComparison) -> Sequence[MetricChange]:
-    """The scores whose interval does not hold 0."""
-    return [metric for metric in comparison.metrics if metric.is_clear]

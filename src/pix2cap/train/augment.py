@@ -121,18 +121,6 @@ def flip_sample(sample: Sample) -> Sample | None:
     )
 
 
-def fit_sample(sample: Sample, side: int) -> Sample:
-    """The whole picture scaled, up or down, so that it just fits a square: for evaluation.
-
-    Segments that vanish on the way are left out.
-    """
-    height, width = _fitted(sample.size_hw, side, 1.0)
-    if (height, width) == sample.size_hw:
-        return sample
-    rgb, index_map = _resize(sample, (0, 0, width, height), (height, width))
-    return _keep_visible(replace(sample, rgb=rgb, index_map=index_map), 1)
-
-
 def _fitted(size_hw: tuple[int, int], side: int, factor: float) -> tuple[int, int]:
     ratio = factor * side / max(size_hw)
     height, width = (max(1, round(ratio * length)) for length in size_hw)
