@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from pix2cap.cli.output import print_json, print_record, read_ids
 from pix2cap.errors import InputError
 from tests.builders.panoptic import CocoPaths
+from tests.builders.terminal import watch_terminal
 from tests.cli.conftest import source, start
 
 
@@ -93,22 +93,11 @@ def test_a_record_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_on_a_terminal_a_bar_moves_and_stdout_stays_clean(small: CocoPaths, tmp_path: Path) -> None:
-    control, terminal = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    arguments = ["annotate", "run", *source(small), "--out", tmp_path / "run"]
-    process = start(*arguments, "--format", "json", stderr=terminal, env=environment)
-    os.close(terminal)
-    shown = b""
-    try:
-        while chunk := os.read(control, 65536):
-            shown += chunk
-    except OSError:
-        pass  # The other end of a terminal is closed: how Linux says end of file.
-    os.close(control)
-    out, _ = process.communicate()
+    arguments = ["annotate", "run", *source(small), "--out", tmp_path / "run", "--format", "json"]
+    process, out, text = watch_terminal(lambda stderr: start(*arguments, stderr=stderr, env=environment))
     assert process.returncode == 0
     assert json.loads(out)["segments"]["captioned"] == 12
-    text = shown.decode()
     assert "images" in text and "images/s" in text and "3/3" in text
     assert "no picture leaves it" in text
     assert "next: " in text

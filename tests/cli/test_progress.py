@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 
 import pytest
 
 from pix2cap.cli.progress import Told, now_and_then, report
+from tests.builders.terminal import watch_terminal
 
 TWO_BARS = """
 from pix2cap.cli.image_progress import report_images
@@ -29,23 +29,19 @@ print("done")
 
 
 def test_two_bars_take_turns_on_a_terminal() -> None:
-    control, terminal = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "100"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", TWO_BARS], stdout=subprocess.PIPE, stderr=terminal, env=environment, text=True
+    process, out, shown = watch_terminal(
+        lambda stderr: subprocess.Popen(
+            [sys.executable, "-c", TWO_BARS],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            text=True,
+        )
     )
-    os.close(terminal)
-    shown = b""
-    try:
-        while chunk := os.read(control, 65536):
-            shown += chunk
-    except OSError:
-        pass  # The other end of a terminal is closed: how Linux says end of file.
-    os.close(control)
-    out, _ = process.communicate()
-    assert (process.returncode, out) == (0, "done\n"), shown.decode()
+    assert (process.returncode, out) == (0, "done\n"), shown
     for words in ("images", "2/2", "answers 2", "grades 2"):
-        assert words in shown.decode()
+        assert words in shown
 
 
 def test_elsewhere_only_what_is_due_is_told(capsys: pytest.CaptureFixture[str]) -> None:
