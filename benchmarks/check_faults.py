@@ -20,6 +20,7 @@ from pix2cap.dataset.check_image import Habits, check_scene
 from pix2cap.dataset.check_scene import CheckedScene
 from pix2cap.text.classes import are_kin, sense_of
 from pix2cap.text.color_claims import colors_in
+from pix2cap.text.subject_spacy import SecondReader
 
 MARK_TALK = (
     "Object 3 is {}", "Segment 4: {}", "{} It is outlined in red.", "The image shows {}",
@@ -117,12 +118,14 @@ class Picture:
         agrees: Segment id to whether the captioner saw the class that the annotation has.
         half: 0 for images that the checks were tuned on, 1 for those held out.
         habits: Of the dataset.
+        second_reader: spaCy, where it reads along.
     """
 
     scene: CheckedScene
     agrees: dict[int, bool]
     half: int
     habits: Habits
+    second_reader: SecondReader | None = None
 
     @property
     def captions(self) -> dict[int, str]:
@@ -137,7 +140,7 @@ class Picture:
     def findings(self, captions: dict[int, str]) -> dict[int, tuple[Finding, ...]]:
         """What `dataset check` would list of each segment."""
         scene = replace(self.scene, texts=captions)
-        found = check_scene(scene, CheckSettings(), self.habits)
+        found = check_scene(scene, CheckSettings(), self.habits, second_reader=self.second_reader)
         return {sid: tuple(f for f in fs if f.hard and f.confidence >= 0.5) for sid, fs in found.items()}
 
 

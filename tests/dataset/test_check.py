@@ -195,3 +195,34 @@ def test_records_are_those_of_the_json(tmp_path: Path) -> None:
     record = Set(tmp_path, {**TRUE, 13: "null"}).check().to_json()[0]
     assert list(record) == ["image_id", "segment_id", "check", "reason", "confidence"]
     assert record["check"] in CHECKS
+
+
+def test_the_parser_is_told_and_may_be_chosen(tmp_path: Path) -> None:
+    made = Set(tmp_path, {**TRUE, 13: "A violin with a worn bow lies at the right, near the parked car."})
+    own = made.check(parser="own")
+    assert names(own, 13) == ["class"]
+    assert own.read_by == "subjects were read by pix2cap's own reader"
+    with pytest.raises(UsageError, match="auto, own, spacy"):
+        made.check(parser="nltk")
+
+
+def test_spacy_is_asked_where_it_is_installed(tmp_path: Path) -> None:
+    pytest.importorskip("spacy")
+    made = Set(tmp_path, {**TRUE, 13: "A violin with a worn bow lies at the right, near the parked car."})
+    own, both, led = (made.check(parser=parser) for parser in ("own", "auto", "spacy"))
+    assert names(both, 13) == names(led, 13) == ["class"]
+    assert both.findings[0].confidence > own.findings[0].confidence
+    assert "en_core_web_sm" in both.read_by and "en_core_web_sm" in led.read_by
+
+
+def test_other_datasets_class_names_are_understood(tmp_path: Path) -> None:
+    made = Set(tmp_path, TRUE)
+    for category in made.document["categories"]:
+        category["name"] = {
+            "car": "car, auto, automobile",
+            "dog": "accordion",
+            "sky-other-merged": "sky",
+        }.get(category["name"], category["name"])
+    made.json_path.write_text(json.dumps(made.document))
+    found = made.check(parser="own")
+    assert [f.segment_id for f in found.findings if f.check == "class"] == [13]

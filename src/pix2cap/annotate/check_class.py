@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
+from typing import Final
 
 from pix2cap.annotate.findings import Finding
 from pix2cap.text.classes import (
@@ -12,16 +13,27 @@ from pix2cap.text.classes import (
     ClassSense,
     are_kin,
     fit,
-    is_own,
+    known_nouns,
     named_classes,
     sense_of,
     subject_of,
 )
 from pix2cap.text.subject import Subject
+from pix2cap.text.subject_spacy import SecondReader
+from pix2cap.text.verdict import strangeness
+
+_AGREED: Final = 0.1
+"""How much surer a finding is where both readers say the same."""
+_DISPUTED: Final = 0.2
+"""How much less sure where the second one reads a subject that may be of the class."""
 
 
 def check_classes(
-    captions: Mapping[int, str], class_names: Mapping[int, str], *, strict: bool = False
+    captions: Mapping[int, str],
+    class_names: Mapping[int, str],
+    *,
+    strict: bool = False,
+    second_reader: SecondReader | None = None,
 ) -> dict[int, Finding]:
     """Compare what each caption is about with the class of its segment.
 
@@ -31,24 +43,33 @@ def check_classes(
         strict: Whether a sibling (a cat where a dog is marked) contradicts, and a noun that only goes with
             the class does not save a caption about something else. For finished captions: while they are
             made, asking again about each of them would cost more than it mends.
+        second_reader: spaCy, to read subjects as well.
 
     Returns:
         Segment id to a `swap` finding where two captions fit each other's segment, else to a `class`
-        finding where the subject names another class and nothing of its own.
+        finding where the subject is something else and nothing of its own class.
     """
     names = frozenset(class_names.values())
     subjects = {sid: subject_of(text, names) for sid, text in captions.items() if sid in class_names}
+    if second_reader is not None and second_reader.leads:
+        parsed = _parsed(captions, subjects, names, second_reader)
+        subjects = {sid: parsed[sid] if parsed[sid].heads else own for sid, own in subjects.items()}
     senses = {sid: sense_of(class_names[sid]) for sid in subjects}
-    found: dict[int, Finding] = {}
-    for sid, subject in subjects.items():
-        if contradicts(subject, senses[sid], strict=strict):
-            is_stranger = contradicts(subject, senses[sid])
-            found[sid] = Finding(
-                "class",
-                f"The caption is about {_spoken(subject)}, but the segment is marked as"
-                f" {class_names[sid]!r}; look at the segment again and describe what lies inside it.",
-                confidence=0.8 if is_stranger else 0.7,
-            )
+    sure = {sid: strangeness(subject, senses[sid], strict=strict) for sid, subject in subjects.items()}
+    sure = {sid: confidence for sid, confidence in sure.items() if confidence}
+    if second_reader is not None and not second_reader.leads:
+        for accused, parsed_one in _parsed(captions, sure, names, second_reader).items():
+            theirs = strangeness(parsed_one, senses[accused], strict=strict)
+            sure[accused] = _weighed(sure[accused], subjects[accused], theirs, parsed_one)
+    found = {
+        sid: Finding(
+            "class",
+            f"The caption is about {_spoken(subjects[sid])}, but the segment is marked as"
+            f" {class_names[sid]!r}; look at the segment again and describe what lies inside it.",
+            confidence=confidence,
+        )
+        for sid, confidence in sure.items()
+    }
     for first, second in combinations(sorted(subjects), 2):
         if are_swapped(subjects[first], senses[first], subjects[second], senses[second]):
             for sid, other in ((first, second), (second, first)):
@@ -61,12 +82,19 @@ def check_classes(
     return found
 
 
-def contradicts(subject: Subject, sense: ClassSense, *, strict: bool = False) -> bool:
-    """True where the subject names other classes only, none of them a near relative of its own."""
-    if not sense.classes or (is_own(subject, sense) if strict else fit(subject, sense)):
-        return False
-    named = named_classes(subject)
-    return bool(named) and not are_kin(named, sense.classes, strict=strict)
+def _parsed(
+    captions: Mapping[int, str], sids: Collection[int], names: frozenset[str], reader: SecondReader
+) -> dict[int, Subject]:
+    return dict(zip(sids, reader.read([captions[sid] for sid in sids], known_nouns(names)), strict=True))
+
+
+def _weighed(confidence: float, own: Subject, theirs: float, other: Subject) -> float:
+    """How sure a finding is once a second reader has read the caption."""
+    if theirs and set(own.heads) & set(other.heads):
+        confidence += _AGREED
+    elif not theirs and other.heads:
+        confidence -= _DISPUTED
+    return round(confidence, 2)
 
 
 def are_swapped(first: Subject, sense_a: ClassSense, second: Subject, sense_b: ClassSense) -> bool:

@@ -19,6 +19,7 @@ def check(
     checks: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     language: str = "en",
     min_confidence: float = 0.5,
+    parser: Literal["auto", "own", "spacy"] = "auto",
     judge: Annotated[JudgeOptions, Parameter(name="*", negative="")] = JudgeOptions(),  # noqa: B008
     format: Literal["table", "json"] = "table",
 ) -> int:
@@ -31,6 +32,8 @@ def check(
         checks: Run these only, out of refusal, mark_talk, language, cut, repeat, class, swap, side, colour.
         language: Language that the captions should be in.
         min_confidence: Leave out findings that are less sure, 0 to 1.
+        parser: Who reads what a caption is about: own, spacy, or auto: own, and spaCy where it is installed
+            on captions that own would accuse.
         judge: A second model that says which statements of every caption are true.
         format: table or json.
     """
@@ -49,10 +52,13 @@ def check(
             checks=[name for names in checks for name in names.split(",") if name] or CHECKS,
             language=language,
             min_confidence=min_confidence,
+            parser=parser,
             on_progress=on_progress,
         )
     for line in report.skipped:
         say(line)
+    if report.read_by:
+        say(report.read_by)
     add_findings(report, judged, min_confidence)
     if format == "json":
         print_json(report.to_json())

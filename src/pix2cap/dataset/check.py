@@ -6,16 +6,17 @@ elsewhere. Images are read one after the other; memory grows with the findings o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
-from pix2cap.annotate.findings import CheckSettings
-from pix2cap.dataset.check_image import Habits, check_scene, habits_of
+from pix2cap.annotate.findings import CheckSettings, Finding
+from pix2cap.dataset.check_image import check_scene, habits_of
 from pix2cap.dataset.check_scene import CheckedScene, open_captioned, read_scene, texts_of
 from pix2cap.errors import InputError, UsageError
 from pix2cap.formats.file_source import FileSource
+from pix2cap.text.subject_spacy import SecondReader
 
 CHECKS: Final = (
     "refusal", "mark_talk", "language", "cut", "repeat", "class", "swap", "side", "colour",
@@ -23,6 +24,9 @@ CHECKS: Final = (
 """Names of the checks; equally sure findings are listed in this order."""
 
 MIN_CONFIDENCE: Final = 0.5
+
+Parser = Literal["auto", "own", "spacy"]
+"""Who reads what captions are about."""
 
 _NEEDS_MASKS: Final = ("side", "colour")
 _NEEDS_PICTURES: Final = ("colour",)
@@ -60,12 +64,14 @@ class CheckReport:
         images: How many images have captions.
         captions: How many captions were looked at.
         skipped: Lines for people: which checks could not look at which images, and why.
+        read_by: A line for people: who read what the captions are about; "" where no check asked.
     """
 
     findings: list[CheckFinding] = field(default_factory=list)
     images: int = 0
     captions: int = 0
     skipped: list[str] = field(default_factory=list)
+    read_by: str = ""
 
     def to_json(self) -> list[dict[str, Any]]:
         """The findings as records."""
@@ -80,6 +86,7 @@ def check_dataset(
     checks: Collection[str] = CHECKS,
     language: str = "en",
     min_confidence: float = MIN_CONFIDENCE,
+    parser: Parser = "auto",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Check every caption of a dataset.
@@ -92,11 +99,15 @@ def check_dataset(
         checks: Which checks to run.
         language: Language code that the captions should be in; most checks read English only.
         min_confidence: Findings below are left out.
+        parser: Who reads what captions are about: our own reader ("own"), spaCy wherever it finds a subject
+            ("spacy"), or our own with spaCy asked, where it is installed, about captions that would be
+            accused ("auto").
         on_progress: Called with images done and images in all.
 
     Raises:
         InputError: The dataset cannot be read, or holds no captions.
-        UsageError: There is no such check.
+        UsageError: There is no such check or parser.
+        MetricUnavailable: spaCy was asked for and it or its English model is missing.
 
     Example:
         >>> report = check_dataset(Path("dataset"), images=Path("val2017"))  # doctest: +SKIP
@@ -104,6 +115,7 @@ def check_dataset(
     """
     if unknown := set(checks) - set(CHECKS):
         raise UsageError(f"expected checks out of {', '.join(CHECKS)}, got {', '.join(sorted(unknown))}")
+    second_reader = second_reader_of(parser)
     source = open_captioned(path, masks=masks, images=images)
     settings = CheckSettings(language)
     habits = habits_of(text for _, texts in _captions(source) for text in texts.values())
@@ -116,10 +128,13 @@ def check_dataset(
         report.images += 1
         report.captions += len(scene.texts)
         missing.note(scene)
-        report.findings += _findings(scene, checks, settings, habits, min_confidence)
+        found = check_scene(scene, settings, habits, second_reader=second_reader)
+        report.findings += _findings(scene.image_id, found, checks, min_confidence)
     order = {name: place for place, name in enumerate(CHECKS)}
     report.findings.sort(key=lambda f: (-f.confidence, order[f.check], f.image_id, f.segment_id))
     report.skipped = missing.lines(checks, settings, report.images)
+    if settings.is_english and {"class", "swap"} & set(checks):
+        report.read_by = _read_by(parser, second_reader)
     return report
 
 
@@ -141,19 +156,36 @@ def _scenes(
             on_progress(done, total)
 
 
+def second_reader_of(parser: Parser) -> SecondReader | None:
+    """The reader beside our own that a choice of parser means, None for none.
+
+    Raises:
+        UsageError: There is no such choice.
+    """
+    if parser not in get_args(Parser):
+        raise UsageError(f"expected a parser out of {', '.join(get_args(Parser))}, got {parser!r}")
+    if parser == "spacy":
+        return SecondReader(leads=True)
+    return SecondReader.where_installed() if parser == "auto" else None
+
+
+def _read_by(parser: Parser, reader: SecondReader | None) -> str:
+    if reader is None:
+        why = "" if parser == "own" else " (spaCy with en_core_web_sm is not installed)"
+        return f"subjects were read by pix2cap's own reader{why}"
+    if reader.leads:
+        return f"subjects were read by spaCy ({reader.name}), by pix2cap's own reader where it found none"
+    asked = f"spaCy ({reader.name}) read accused captions too" if reader.name else "spaCy was not needed"
+    return f"subjects were read by pix2cap's own reader; {asked}"
+
+
 def _findings(
-    scene: CheckedScene,
-    checks: Collection[str],
-    settings: CheckSettings,
-    habits: Habits,
-    min_confidence: float,
+    image_id: int, found: Mapping[int, tuple[Finding, ...]], checks: Collection[str], min_confidence: float
 ) -> Iterator[CheckFinding]:
-    for segment_id, findings in check_scene(scene, settings, habits).items():
+    for segment_id, findings in found.items():
         for finding in findings:
             if finding.check in checks and finding.hard and finding.confidence >= min_confidence:
-                yield CheckFinding(
-                    scene.image_id, segment_id, finding.check, finding.reason, finding.confidence
-                )
+                yield CheckFinding(image_id, segment_id, finding.check, finding.reason, finding.confidence)
 
 
 class _Missing:

@@ -14,6 +14,7 @@ from pix2cap.annotate.findings import CheckSettings, Finding
 from pix2cap.dataset.check_color import check_color
 from pix2cap.dataset.check_scene import CheckedScene
 from pix2cap.dataset.check_swap import check_swaps
+from pix2cap.text.subject_spacy import SecondReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def habits_of(texts: Iterable[str]) -> Habits:
 
 
 def check_scene(
-    scene: CheckedScene, settings: CheckSettings, habits: Habits
+    scene: CheckedScene, settings: CheckSettings, habits: Habits, *, second_reader: SecondReader | None = None
 ) -> Mapping[int, tuple[Finding, ...]]:
     """Check the captions of one image, each by itself and against the others.
 
@@ -49,6 +50,7 @@ def check_scene(
         scene: The image.
         settings: Language that the captions should be in.
         habits: Of the dataset.
+        second_reader: spaCy, to read what captions are about as well.
 
     Returns:
         Segment id to findings, for every captioned segment.
@@ -66,7 +68,7 @@ def check_scene(
     if not settings.is_english:
         return {s: tuple(fs) for s, fs in found.items()}
     english = {s: text for s, text in sound.items() if s not in foreign}
-    classes = check_classes(english, scene.class_names, strict=True)
+    classes = check_classes(english, scene.class_names, strict=True, second_reader=second_reader)
     _add(found, classes)
     repeated = {s for s, fs in found.items() if any(f.check == "repeat" for f in fs)}
     swapped = {s for s, f in classes.items() if f.check == "swap"}

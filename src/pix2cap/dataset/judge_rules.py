@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pix2cap.annotate.check_class import contradicts
 from pix2cap.annotate.check_place import contradicted
 from pix2cap.core.boxes import label_centroids
 from pix2cap.dataset.check_color import (
@@ -37,6 +36,7 @@ from pix2cap.errors import ModelRejected
 from pix2cap.text.classes import fit, sense_of, subject_of
 from pix2cap.text.color_claims import ColorClaim
 from pix2cap.text.sides import side_claims
+from pix2cap.text.verdict import strangeness
 from pix2cap.vlm.model import CaptionRequest, Reply, Usage
 from pix2cap.vlm.unit import Unit, UnitRow
 
@@ -133,7 +133,7 @@ class _Facts:
     def _object(self, row: UnitRow, caption: str, first: str) -> Claim:
         subject = subject_of(caption, frozenset(self.unit.class_names.values()))
         sense = sense_of(row.class_name)
-        if contradicts(subject, sense):
+        if strangeness(subject, sense):
             heads = " and ".join(
                 repr(noun.replace("-", " ")) for noun in (subject.heads or subject.others)[:2]
             )

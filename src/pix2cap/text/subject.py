@@ -44,10 +44,12 @@ class Subject:
     Args:
         heads: Known nouns that head it, one for each of the phrases joined by "and".
         others: Known nouns that only belong to it: compounds' first parts, what stands after `of`.
+        owners: Those of `others` that own the head: what stands after `of` or before an apostrophe.
     """
 
     heads: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
     @property
     def nouns(self) -> tuple[str, ...]:
@@ -115,6 +117,7 @@ class _Reader:
         self._is_known = is_known
         self._heads: list[str] = []
         self._others: list[str] = []
+        self._owners: list[str] = []
         self._head: str | None = None
         """The known noun that the running phrase ends in so far, None while an unknown one does."""
         self._said = False
@@ -126,7 +129,7 @@ class _Reader:
         while index < len(self._tokens):
             token = self._tokens[index]
             step = self._phrase_at(index)
-            if step == 1 and token in _ALSO_ADJECTIVES and not self._over(index + 1):
+            if step == 1 and token in _ALSO_ADJECTIVES and not self._is_noun_after_all(index):
                 index += 1
                 continue
             if step and not self._is_verb(index, step) and not self._is_late_verb(index):
@@ -145,11 +148,21 @@ class _Reader:
                 break
             elif token.endswith("'s") and (owner := self._noun_form(token[:-2])):
                 self._others.append(owner)
+                self._owners.append(owner)
             else:
                 self._other_word(token)
             index += 1
         self._close()
-        return Subject(tuple(dict.fromkeys(self._heads)), tuple(dict.fromkeys(self._others)))
+        found = (self._heads, self._others, self._owners)
+        return Subject(*(tuple(dict.fromkeys(nouns)) for nouns in found))
+
+    def _is_noun_after_all(self, index: int) -> bool:
+        """True for the orange of "an orange on a plate", not for those of "an orange and white bus"."""
+        if not self._over(index + 1):
+            return False
+        joint, *after = self._tokens[index + 1 : index + 3] or ["."]
+        is_more = joint in {"and", "or"} and bool(after) and after[0] in _ALSO_ADJECTIVES
+        return not is_more
 
     def _phrase_at(self, index: int) -> int:
         """Length of the longest known noun that starts here, 0 for none."""
@@ -184,25 +197,15 @@ class _Reader:
         """`X of Y`: X heads where it is a known thing of its own; a measure or a part leaves it to Y."""
         before = self._tokens[index - 1] if index else ""
         if self._head and before not in MEASURES:
-            if self._heads_of_known(index):
-                self._others += self._of_words(index)
-                self._close()
-                self._tokens = self._tokens[: index + 1]
-            else:
-                self._close()
-                self._tokens = self._tokens[: index + 1]
+            owners = _Reader(self._tokens[index + 1 :], self._is_known).read().nouns
+            self._others += owners
+            self._owners += owners
+            self._close()
+            self._tokens = self._tokens[: index + 1]
             return
         if self._head:
             self._others.append(self._head)
         self._head, self._said = None, False
-
-    def _heads_of_known(self, index: int) -> bool:
-        return bool(self._of_words(index))
-
-    def _of_words(self, index: int) -> list[str]:
-        """Known nouns of the phrase after `of`."""
-        inner = _Reader(self._tokens[index + 1 :], self._is_known).read()
-        return list(inner.nouns)
 
     def _joins(self, index: int) -> bool:
         """True where "and" goes on with the subject: more adjectives, or a second noun phrase."""
@@ -220,7 +223,7 @@ class _Reader:
         if not token[0].isalnum():
             return True
         if token in PREPOSITIONS:
-            return self._said or token not in _GRADES | {"lit", "like"}
+            return self._said or token not in _GRADES | PARTICIPLES | {"like"}
         return self._said and self._is_verb(index, 1)
 
     def _is_verb(self, index: int, step: int) -> bool:
@@ -246,7 +249,7 @@ class _Reader:
 
     def _goes_on(self, index: int) -> bool:
         following = self._tokens[index] if index < len(self._tokens) else "."
-        return following in ARTICLES | PREPOSITIONS
+        return following in ARTICLES | PREPOSITIONS | ADVERBS
 
     def _is_late_verb(self, index: int) -> bool:
         """True for the verb of a subject that no lexicon knows: "towelling runs along the wall"."""

@@ -179,7 +179,7 @@ def singulars(noun: str) -> tuple[str, ...]:
         forms.append(noun[:-2])
     if noun.endswith("s") and not noun.endswith(("ss", "us", "is")) and len(noun) > 3:
         forms.append(noun[:-1])
-    return tuple(dict.fromkeys(form for form in forms if not form.endswith(("chef", "ivef", "if"))))
+    return tuple(dict.fromkeys(f for f in forms if f == noun or not f.endswith(("chef", "ivef", "if"))))
 
 
 _IRREGULAR: Final = {
