@@ -1,15 +1,21 @@
 """Does a small region-aware LLaVA learn to see, and are its region tokens used? On rendered scenes, on a CPU.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.sft_learning --out DIR [--steps 1000] [--variants mask,box]
+    OMP_NUM_THREADS=1 python -m benchmarks.sft_learning --out DIR [--steps 800] [--words 2000]
+        [--variants both,none]
 
 Generates scenes (seeded), trains the same model from nothing on the same budget once a variant, and judges
 captions of held-out scenes by the facts behind them:
 
-- mask: `<region>` is pooled under the mask; mask+outline: and reads the mask's own outline;
-- box: `<region>` is RoIAlign's, GPT4RoI's way;
+- both: `<region>` is pooled under the mask, and beside it RoIAligned in its box;
+- mask, box: one of the two, the latter GPT4RoI's way;
 - none: the question says "a region of the picture", so that only chance picks the region meant;
-- blind: as mask, but trained and asked on grey pictures: masks tell where, and nothing tells what;
-- untrained: mask before its first step.
+- blind: as both, but trained and asked on grey pictures: masks tell where, and nothing tells what;
+- plain: as both, without the first stage, in which regions find words without a language model;
+- untrained: both before its first step.
+
+Where there are region tokens, `--words` steps of that stage come first, and `--steps` through the language
+model after it. The others take a step of the second kind more for each four of the first, which cost about as
+much.
 
 Colour, shape and place are shares of captions that name what is true; the swap test exchanges the ids of two
 regions in the map and counts how often both captions name the other's colour afterwards, and how often its
@@ -46,17 +52,15 @@ from pix2cap.sft.settings import SftSettings, parse_sft_settings
 from pix2cap.sft.stage_trainer import SftProgress
 from pix2cap.sft.training import RunOptions, train_sft
 
-VARIANTS = ("mask", "box", "none", "blind", "mask+outline")
+VARIANTS = ("both", "mask", "box", "none", "blind", "plain")
+WORDS_A_STEP = 4
 MAX_TOKENS = 40
 Facts = dict[tuple[int, int], dict[str, Any]]
 
 
-def settings_of(variant: str, data: Path, steps: int, seed: int) -> SftSettings:
-    region = {"layers": [-4, -3, -2, -1], "width": 128}
-    if variant == "box":
-        region |= {"mode": "box", "roi_size": 7}
-    if variant == "mask+outline":
-        region |= {"shape": 14}
+def settings_of(variant: str, data: Path, steps: int, words: int, seed: int) -> SftSettings:
+    mode = variant if variant in ("mask", "box") else "both"
+    region = {"mode": mode, "layers": [-4, -3, -2, -1], "width": 128, "roi_size": 7}
     model: dict[str, Any] = {"base": "tiny", "fit": "squash"}
     model["tiny"] = {"picture": 96, "patch": 8, "vocabulary": 600}
     if variant != "none":
@@ -69,23 +73,27 @@ def settings_of(variant: str, data: Path, steps: int, seed: int) -> SftSettings:
             "data": {
                 "train": str(data / ("train_grey" if variant == "blind" else "train")),
                 "max_regions": 8,
+                "styles": ["describe", "name"],
                 "mention": "none" if variant == "none" else "token",
                 "cache_mib": 600,
             },
             "model": model,
-            "stages": [
-                {
-                    "name": "everything",
-                    "train": ["vision", "projector", "language", *([] if variant == "none" else ["regions"])],
-                    "steps": steps,
-                    "batch": 8,
-                    "lr": 1.5e-3,
-                    "warmup": 0.05,
-                    "weight_decay": 0.01,
-                }
-            ],
+            "stages": stages_of(steps, words, has_tokens=variant != "none", has_words=variant != "plain"),
         }
     )
+
+
+def stages_of(steps: int, words: int, *, has_tokens: bool, has_words: bool = True) -> list[dict[str, Any]]:
+    """First what regions look like, then how to talk of them; the vision tower has to learn from nothing."""
+    how = {"batch": 8, "lr": 1.5e-3, "warmup": 0.05, "weight_decay": 0.01}
+    if not (has_tokens and has_words):
+        steps += words // WORDS_A_STEP
+    parts = ["vision", "projector", "language", *(["regions"] if has_tokens else [])]
+    answers = {"name": "answers", "train": parts, "steps": steps, **how}
+    if not (has_tokens and has_words and words):
+        return [answers]
+    first = {"name": "words", "objective": "words", "train": ["vision", "regions"], "steps": words, **how}
+    return [first, answers]
 
 
 def make_data(folder: Path, images: int, seed: int) -> None:
@@ -186,7 +194,8 @@ def untrained(settings: SftSettings, scenes: CaptionedScenes) -> RegionAnswerer:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--words", type=int, default=2000)
     parser.add_argument("--images", type=int, default=3000)
     parser.add_argument("--limit", type=int, default=0, help="held-out pictures; 0 for all 200")
     parser.add_argument("--seed", type=int, default=0)
@@ -206,7 +215,9 @@ def main() -> None:
         f" {'swap colour':>11} {'swap both':>9} {'CPU min':>8}"
     )
     for variant in ("untrained", *args.variants.split(",")):
-        settings = settings_of("mask" if variant == "untrained" else variant, args.out, args.steps, args.seed)
+        settings = settings_of(
+            "both" if variant == "untrained" else variant, args.out, args.steps, args.words, args.seed
+        )
         scenes = open_scenes(
             args.out / ("val_grey" if variant == "blind" else "val"), limit=args.limit, cache_mib=64
         )
@@ -217,7 +228,7 @@ def main() -> None:
             minutes = train_variant(settings, run)
             answerer = RegionAnswerer.load(run / "model", device="cpu", batch_size=64)
             records = [r for r in read_sft_log(run / "log.jsonl") if r["event"] == "train"]
-            curves[variant] = [[r["step"], round(r["loss"], 4)] for r in records]
+            curves[variant] = [[r["step"], round(r["loss"], 4), r["stage"]] for r in records]
         rows[variant] = row = {**evaluate(answerer, scenes, facts), "cpu_minutes": round(minutes, 1)}
         print(
             f"{variant:<13} {row['colour']:>7.1%} {row['class']:>7.1%} {row['shape']:>7.1%}"
@@ -227,6 +238,7 @@ def main() -> None:
         )
         record = {
             "steps": args.steps,
+            "words": args.words,
             "images": args.images,
             "seed": args.seed,
             "rows": rows,

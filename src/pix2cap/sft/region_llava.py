@@ -6,19 +6,20 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import torch
 from torch import Tensor, nn
 
 from pix2cap.errors import InputError, UsageError
 from pix2cap.sft.region_features import RegionConfig, RegionEncoder, Regions
+from pix2cap.sft.settings import Objective, Part
+from pix2cap.sft.words_objective import words_loss
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Part = Literal["vision", "projector", "regions", "language", "lora"]
-PARTS: Final[tuple[Part, ...]] = ("vision", "projector", "regions", "language", "lora")
+PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,6 @@ class RegionLlava(nn.Module):
         InputError: The model lacks what is needed.
     """
 
-    accepts_loss_kwargs = True
-    """Tells HF's Trainer to hand over `num_items_in_batch`."""
-
     def __init__(
         self,
         llava: PreTrainedModel,
@@ -82,7 +80,13 @@ class RegionLlava(nn.Module):
         self.regions = regions
         self.image_token_id, self.region_token_id, self.base = image_token_id, region_token_id, base
         self.touched: set[str] = set()
+        self.objective: Objective = "answers"
         check_llava(self.bare)
+
+    @property
+    def accepts_loss_kwargs(self) -> bool:
+        """Tells HF's Trainer to hand over `num_items_in_batch`: answers are weighed by their tokens."""
+        return self.objective == "answers"
 
     @property
     def bare(self) -> Any:
@@ -130,12 +134,16 @@ class RegionLlava(nn.Module):
             num_items_in_batch: Labelled tokens over all passes of a step, by which the loss is divided.
 
         Returns:
-            `logits` `(B, L, V)`, and `loss` where there are labels.
+            `logits` `(B, L, V)`, and `loss` where there are labels; it alone with the objective `words`.
         """
         regions = None
         if region_cover is not None and region_boxes is not None and region_valid is not None:
             shapes = region_shapes if region_shapes is not None else region_cover.new_zeros(())
             regions = Regions(region_cover, region_boxes, shapes, region_valid)
+        if self.objective == "words" and regions is not None and labels is not None:
+            found = self._regions(self._see(pixel_values), regions)
+            known = self.bare.get_input_embeddings().weight
+            return {"loss": words_loss(found, regions.valid.sum(1), labels, known)}
         embeds = self.embed(input_ids, pixel_values, regions)
         counted = {} if num_items_in_batch is None else {"num_items_in_batch": num_items_in_batch}
         out = self.llava(
@@ -163,14 +171,20 @@ class RegionLlava(nn.Module):
             if bool(is_region.any()):
                 raise ValueError("expected a model with a region module, got one without and <region> tokens")
             return embeds
-        layers = [self._patches(hidden[layer]) for layer in self.regions.config.layers]
-        found = self.regions([layer.to(self.regions.queries.dtype) for layer in layers], regions)
         per_row = is_region.sum(1), regions.valid.sum(1) * self.regions.config.tokens
         if not torch.equal(*per_row):
             raise ValueError(
                 f"expected {per_row[1].tolist()} <region> tokens a row, got {per_row[0].tolist()}"
             )
-        return _put(embeds, is_region, found[regions.valid], "<region>")
+        return _put(embeds, is_region, self._regions(hidden, regions), "<region>")
+
+    def _regions(self, hidden: tuple[Tensor, ...], regions: Regions) -> Tensor:
+        """`(N, tokens, D)` embeddings of a batch's regions, without padding."""
+        assert self.regions is not None
+        dtype = self.regions.queries.dtype
+        layers = [self._patches(hidden[layer]).to(dtype) for layer in self.regions.config.layers]
+        found: Tensor = self.regions(layers, regions)
+        return found[regions.valid]
 
     @torch.no_grad()
     def generate(self, batch: Mapping[str, Tensor], *, max_new_tokens: int, **options: Any) -> Tensor:

@@ -22,6 +22,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(gt=0)]
 Mention = Literal["token", "box", "none"]
 Part = Literal["vision", "projector", "regions", "language", "lora"]
+Objective = Literal["answers", "words"]
 _STRICT: ConfigDict = ConfigDict(extra="forbid", strict=True)
 
 
@@ -155,6 +156,8 @@ class StageSettings:
     Args:
         name: Of its folder.
         train: Parts that learn: vision, projector, regions, language, lora; the others stay as they are.
+        objective: `answers` is the language model's loss on the answers; `words` runs no language model, and
+            regions learn to find the words of their answers among its embeddings (`words_objective`).
         lr: Highest learning rate.
         steps: Optimiser steps; 0 takes `epochs`.
         epochs: Passes over the pictures.
@@ -171,6 +174,7 @@ class StageSettings:
     name: str
     train: tuple[Part, ...]
     lr: Rate
+    objective: Objective = "answers"
     steps: Count = 0
     epochs: Positive = 1
     batch: Positive = 16
@@ -267,6 +271,8 @@ def _contradictions(settings: SftSettings) -> list[str]:
             )
         if "regions" in stage.train and model.region is None:
             faults.append(f"{stage.name}: trains regions, which needs a table [model.region]")
+        if stage.objective == "words" and not {"regions"} <= set(stage.train) <= {"regions", "vision"}:
+            faults.append(f'{stage.name}: objective "words" trains regions, with or without vision, alone')
     if "locate" in data.styles:
         faults.append("data.styles: locate has no region in its question; export it, or leave it out")
     if not data.styles:

@@ -155,6 +155,7 @@ class _RegionRun:
         total, offset, learnt, log = sum(steps), 0, {}, None
         for number, (stage, count) in enumerate(zip(self.settings.stages, steps, strict=True), start=1):
             learnt[stage.name] = self.model.set_trainable(stage.train)
+            self.model.objective = stage.objective
             folder = self.out / STAGES / f"{number}-{stage.name}"
             if (folder / _DONE).is_dir():
                 load_learnt(self.model, folder / _DONE)
