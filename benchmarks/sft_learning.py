@@ -43,6 +43,7 @@ from PIL import Image
 from benchmarks.learning import Found, first_said, judge
 from pix2cap.core import PanopticMap, Segment
 from pix2cap.dataset.generate import generate_dataset
+from pix2cap.report.curves import chart, write_charts
 from pix2cap.scenes.vocabulary import COLORS, SHAPES
 from pix2cap.sft.answer import RegionAnswerer
 from pix2cap.sft.build import build
@@ -247,6 +248,21 @@ def main() -> None:
         for path in filter(None, (args.out / "learning.json", args.json)):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(record, indent=1) + "\n")
+        draw(curves, args.out / "learning.html")
+
+
+def draw(curves: dict[str, Any], out: Path) -> None:
+    """A page with a chart a stage, all variants in one."""
+    charts = []
+    for stage, title in (("words", "Words found without the language model"), ("answers", "Answers")):
+        points = {n: [(x, y) for x, y, where in line if where == stage] for n, line in curves.items()}
+        first = {n: line[0][0] - 20 for n, line in points.items() if line}
+        # Each stage from its own step 0; before step 60 all losses fall alike, from too high to show the rest.
+        series = {n: [(x - first[n], y) for x, y in points[n] if x - first[n] >= 60] for n in first}
+        steps = [x for line in series.values() for x, _ in line]
+        made = chart(f"{title}: loss", series, max(steps, default=0))
+        charts += [made] if made else []
+    write_charts(charts, out, title="A small LLaVA on rendered scenes", facts={"variants": ", ".join(curves)})
 
 
 if __name__ == "__main__":

@@ -46,6 +46,13 @@ def _records(steps: int) -> list[dict[str, Any]]:
     return [session, *train, *scores]
 
 
+def test_each_stage_has_a_loss_of_its_own() -> None:
+    records = [{**r, "stage": "words" if r["step"] < 5 else "answers"} for r in _records(10)]
+    (loss,) = (one for one in charts_of(records) if one.title == "Loss")
+    assert [line.name for line in loss.lines] == ["words", "answers"]
+    assert [line.last for line in loss.lines] == ["0.75", "0.3"]
+
+
 def test_charts_show_what_the_log_has() -> None:
     charts = {one.title: one for one in charts_of(_records(20))}
     assert list(charts) == [

@@ -104,15 +104,24 @@ def write_curves(records: Sequence[Mapping[str, Any]], out: Path, *, title: str)
     Raises:
         StorageFull: The disk took no more; an earlier page is untouched.
     """
-    style = asset("report.css") + asset("scores.css") + asset("curves.css")
     train = [record for record in records if record["event"] == "train"]
+    return write_charts(charts_of(records), out, title=title, facts=_facts(records, train))
+
+
+def write_charts(charts: Sequence[Chart], out: Path, *, title: str, facts: Mapping[str, str]) -> Path:
+    """Write one self-contained HTML file with any charts, and facts above them.
+
+    Raises:
+        StorageFull: The disk took no more; an earlier page is untouched.
+    """
+    style = asset("report.css") + asset("scores.css") + asset("curves.css")
     page = {
         "title": title,
         "version": __version__,
         "style": Markup(style),
         "style_hash": csp_hash(style),
-        "charts": charts_of(records),
-        "facts": _facts(records, train),
+        "charts": charts,
+        "facts": facts,
         "width": WIDTH,
         "height": HEIGHT,
     }
@@ -127,7 +136,7 @@ def charts_of(records: Sequence[Mapping[str, Any]]) -> list[Chart]:
     scored = [record for record in records if record["event"] == "eval"]
     last = max((record["step"] for record in (*train, *scored)), default=0)
     charts = [
-        chart("Loss", {"all losses": [(r["step"], r["loss"]) for r in train]}, last),
+        chart("Loss", _by_stage(train), last),
         chart("Losses, summed over layers", _losses(train), last),
     ]
     for heading, names in _SCORES:
@@ -219,6 +228,14 @@ def nice_ticks(low: float, high: float, *, most: int = 5) -> list[float]:
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+
+
+def _by_stage(train: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
+    """Stages may learn by different losses, and then make no one curve."""
+    series: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for record in train:
+        series[record.get("stage", "all losses")].append((record["step"], record["loss"]))
+    return dict(series)
 
 
 def _losses(train: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
