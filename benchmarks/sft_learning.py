@@ -257,7 +257,7 @@ def draw(curves: dict[str, Any], out: Path) -> None:
     for stage, title in (("words", "Words found without the language model"), ("answers", "Answers")):
         points = {n: [(x, y) for x, y, where in line if where == stage] for n, line in curves.items()}
         first = {n: line[0][0] - 20 for n, line in points.items() if line}
-        # Each stage from its own step 0; before step 60 all losses fall alike, from too high to show the rest.
+        # Each stage from its own step 0; before step 60 all losses fall alike, from far above the rest.
         series = {n: [(x - first[n], y) for x, y in points[n] if x - first[n] >= 60] for n in first}
         steps = [x for line in series.values() for x, _ in line]
         made = chart(f"{title}: loss", series, max(steps, default=0))
