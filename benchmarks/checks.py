@@ -6,8 +6,8 @@
 Reads the recorded captions with masks and photos, plants one fault at a time into copies of the captions of
 an image, checks the image as `dataset check` does, and prints, per kind of fault, the share that was found,
 by the check that the fault belongs to and by any check. The checks were tuned on every second image; the
-other half is reported apart. The last rows count findings on untouched captions, also with the classes called as
-other datasets call them.
+other half is reported apart. The last rows count findings on untouched captions, also with the classes
+called as other datasets call them.
 """
 
 from __future__ import annotations

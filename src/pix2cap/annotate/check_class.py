@@ -24,7 +24,7 @@ from pix2cap.text.verdict import strangeness
 
 _AGREED: Final = 0.1
 """How much surer a finding is where both readers say the same."""
-_DISPUTED: Final = 0.2
+_DISPUTED: Final = 0.1
 """How much less sure where the second one reads a subject that may be of the class."""
 
 
@@ -59,6 +59,9 @@ def check_classes(
     sure = {sid: confidence for sid, confidence in sure.items() if confidence}
     if second_reader is not None and not second_reader.leads:
         for accused, parsed_one in _parsed(captions, sure, names, second_reader).items():
+            if fit(parsed_one, senses[accused]) >= SYNONYM > fit(subjects[accused], senses[accused]):
+                del sure[accused]  # One of the readers is wrong, perhaps our own.
+                continue
             theirs = strangeness(parsed_one, senses[accused], strict=strict)
             sure[accused] = _weighed(sure[accused], subjects[accused], theirs, parsed_one)
     found = {

@@ -161,7 +161,7 @@ class _Reader:
         if not self._over(index + 1):
             return False
         joint, *after = self._tokens[index + 1 : index + 3] or ["."]
-        is_more = joint in {"and", "or"} and bool(after) and after[0] in _ALSO_ADJECTIVES
+        is_more = joint in {"and", "or"} and bool(after) and after[0].split("-")[0] in _ALSO_ADJECTIVES
         return not is_more
 
     def _phrase_at(self, index: int) -> int:

@@ -37,6 +37,7 @@ _FAREST: Final = 0.75
 _SIBLING: Final = 0.6
 _OF_A_STRANGER: Final = 0.6
 _JOINED: Final = 0.5
+"""Where the class is joined by "and" with something else."""
 
 
 def standing(noun: str, sense: ClassSense) -> Standing:
@@ -97,8 +98,7 @@ def strangeness(subject: Subject, sense: ClassSense, *, strict: bool = False) ->
     heads = {noun: standing(noun, sense) for noun in subject.heads}
     others = {noun: standing(noun, sense) for noun in subject.others}
     if Standing.OWN in heads.values():
-        first = subject.heads[0]
-        return _JOINED if strict and heads[first] is Standing.STRANGER else 0.0
+        return _JOINED if strict and Standing.STRANGER in heads.values() else 0.0
     if Standing.FITS in heads.values() or not any(s >= Standing.SIBLING for s in heads.values()):
         return _of_others(subject, others, sense, strict=strict)
     is_told = any(kind_is_told(noun) for noun in subject.heads)
