@@ -89,6 +89,7 @@ def test_shapes_and_groups_are_vague_and_things_have_a_sort() -> None:
         ("An ambulance at the kerb.", "truck"),
         ("A chest with three drawers.", "chest of drawers"),
         ("Nothing is here.", "zorb"),
+        ("The deep blue of evening.", "tower"),
     ],
 )
 def test_what_may_be_said_of_a_class_is_silence(caption: str, name: str) -> None:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from pix2cap.text.classes import ClassSense, are_kin, kinship, lexicon, noun_of, says_name
+from pix2cap.text.color_claims import COLOR_TERMS
 from pix2cap.text.kinship import Relation, kind_is_told
 from pix2cap.text.subject import Subject
 from pix2cap.text.words import singulars
@@ -70,7 +71,7 @@ def standing(noun: str, sense: ClassSense) -> Standing:
         if are_kin(named, sense.classes, strict=True):
             return Standing.FITS
         return Standing.SIBLING if are_kin(named, sense.classes) else Standing.STRANGER
-    if words.lists(noun) and not named and not kind_is_told(noun):
+    if words.lists(noun) and not named and (noun in COLOR_TERMS or not kind_is_told(noun)):
         return Standing.SILENT
     return _STANDINGS[relation]
 
