@@ -85,16 +85,21 @@ def settings_of(variant: str, data: Path, steps: int, words: int, seed: int) -> 
 
 
 def stages_of(steps: int, words: int, *, has_tokens: bool, has_words: bool = True) -> list[dict[str, Any]]:
-    """First what regions look like, then how to talk of them; the vision tower has to learn from nothing."""
-    how = {"batch": 8, "lr": 1.5e-3, "warmup": 0.05, "weight_decay": 0.01}
+    """First what regions look like, then to talk of them, then all together: nothing here is pretrained."""
+    how = {"batch": 8, "warmup": 0.05, "weight_decay": 0.01}
     if not (has_tokens and has_words):
         steps += words // WORDS_A_STEP
     parts = ["vision", "projector", "language", *(["regions"] if has_tokens else [])]
-    answers = {"name": "answers", "train": parts, "steps": steps, **how}
-    if not (has_tokens and has_words and words):
-        return [answers]
-    first = {"name": "words", "objective": "words", "train": ["vision", "regions"], "steps": words, **how}
-    return [first, answers]
+    # Where no stage before has taught the tower, language alone would have nothing to talk of.
+    talk = ["projector", "language"] if has_tokens and has_words else parts
+    stages = [
+        {"name": "language", "train": talk, "steps": steps // 2, "lr": 4e-3, **how},
+        {"name": "everything", "train": parts, "steps": steps - steps // 2, "lr": 1e-3, **how},
+    ]
+    if has_tokens and has_words:
+        first = {"name": "words", "objective": "words", "train": ["vision", "regions"]}
+        stages.insert(0, {**first, "steps": words, "lr": 1.5e-3, **how})
+    return stages
 
 
 def make_data(folder: Path, images: int, seed: int) -> None:
@@ -254,8 +259,10 @@ def main() -> None:
 def draw(curves: dict[str, Any], out: Path) -> None:
     """A page with a chart a stage, all variants in one."""
     charts = []
-    for stage, title in (("words", "Words found without the language model"), ("answers", "Answers")):
-        points = {n: [(x, y) for x, y, where in line if where == stage] for n, line in curves.items()}
+    for is_words, title in ((True, "Words found without the language model"), (False, "Answers")):
+        points = {
+            n: [(x, y) for x, y, at in line if (at == "words") is is_words] for n, line in curves.items()
+        }
         first = {n: line[0][0] - 20 for n, line in points.items() if line}
         # Each stage from its own step 0; before step 60 all losses fall alike, from far above the rest.
         series = {n: [(x - first[n], y) for x, y in points[n] if x - first[n] >= 60] for n in first}

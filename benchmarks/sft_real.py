@@ -1,6 +1,7 @@
 """What a small region-aware LLaVA learns from real captions of a hundred photos, on a CPU.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.sft_real COCO --out DIR [--steps 2000] [--variants both,none,blind]
+    OMP_NUM_THREADS=1 python -m benchmarks.sft_real COCO --out DIR [--steps 600] [--words 1000]
+        [--variants both,none,blind]
 
 COCO is a folder with `pix2cap_train.json` and `pix2cap_val.json`, their masks in `panoptic_train2017/` and
 `panoptic_val2017/` and their photos in `train2017/` and `val2017/`. Trains from nothing on the training
@@ -35,7 +36,7 @@ import torch
 from PIL import Image
 
 from benchmarks.learning import first_said
-from benchmarks.sft_learning import say, train_variant
+from benchmarks.sft_learning import say, stages_of, train_variant
 from pix2cap.core import Segment
 from pix2cap.metrics.cider import cider_d
 from pix2cap.sft.answer import RegionAnswerer
@@ -59,7 +60,7 @@ class Told:
     true: str
 
 
-def settings_of(variant: str, coco: Path, grey: Path, steps: int, seed: int) -> SftSettings:
+def settings_of(variant: str, coco: Path, grey: Path, *, steps: int, words: int, seed: int) -> SftSettings:
     regions = {"region": {"mode": "both", "layers": [-4, -3, -2, -1], "width": 128, "roi_size": 7}}
     return parse_sft_settings(
         {
@@ -81,17 +82,7 @@ def settings_of(variant: str, coco: Path, grey: Path, steps: int, seed: int) -> 
                 "tiny": {"picture": 96, "patch": 8, "vocabulary": 2000, "max_tokens": 1024},
                 **({} if variant == "none" else regions),
             },
-            "stages": [
-                {
-                    "name": "everything",
-                    "train": ["vision", "projector", "language", *([] if variant == "none" else ["regions"])],
-                    "steps": steps,
-                    "batch": 8,
-                    "lr": 1.5e-3,
-                    "warmup": 0.05,
-                    "weight_decay": 0.05,
-                }
-            ],
+            "stages": stages_of(steps, words, has_tokens=variant != "none"),
         }
     )
 
@@ -208,7 +199,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("coco", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--words", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--variants", default=",".join(VARIANTS))
     args = parser.parse_args()
@@ -225,12 +217,13 @@ def main() -> None:
         show(name, row)
     curves: dict[str, Any] = {}
     for variant in ("untrained", *args.variants.split(",")):
-        settings = settings_of(variant, args.coco, grey, args.steps, args.seed)
+        settings = settings_of(variant, args.coco, grey, steps=args.steps, words=args.words, seed=args.seed)
         run, minutes = args.out / variant, 0.0
         if variant == "untrained":
-            texts = json.loads((args.coco / "pix2cap_train.json").read_text())["annotations"]
-            words = (s.get("description") or "" for entry in texts for s in entry["segments_info"])
-            answerer = RegionAnswerer(*build(settings, words), Wording.of(settings.data), batch_size=64)
+            data = settings.data
+            train = open_scenes(data.train, masks=data.masks, images=data.images)
+            model, processor = build(settings, train.texts)
+            answerer = RegionAnswerer(model, processor, Wording.of(data), batch_size=64)
         else:
             minutes = train_variant(settings, run)
             answerer = RegionAnswerer.load(run / "model", device="cpu", batch_size=64)
@@ -241,7 +234,7 @@ def main() -> None:
         rows[variant] = {**row, "cpu_minutes": round(minutes, 1)}
         show(variant, rows[variant])
         (args.out / f"{variant}.captions.json").write_text(json.dumps(said, indent=1) + "\n")
-        record = {"steps": args.steps, "seed": args.seed, "rows": rows, "curves": curves}
+        record = {"steps": args.steps, "words": args.words, "seed": args.seed, "rows": rows, "curves": curves}
         (args.out / "learning.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

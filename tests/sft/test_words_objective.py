@@ -29,19 +29,22 @@ def laid_out(rows: list[list[list[int]]]) -> torch.Tensor:
 
 
 @given(rows=answers, tokens=st.integers(1, 3))
-def test_it_is_the_mean_over_regions_of_the_mean_over_words(rows: list[list[list[int]]], tokens: int) -> None:
+def test_it_is_the_mean_over_regions_of_the_weighted_mean_over_words(
+    rows: list[list[list[int]]], tokens: int
+) -> None:
     draw = torch.Generator().manual_seed(1)
     every = [answer for row in rows for answer in row]
     regions = torch.randn(len(every), tokens, 5, generator=draw)
     words = torch.randn(9, 5, generator=draw)
     found = words_loss(regions, torch.tensor([len(row) for row in rows]), laid_out(rows), words)
     means = []
-    for region, answer in zip(regions, every, strict=True):
-        said = answer[:-1] or answer  # The last token ends an answer of several.
+    spoken = [answer[:-1] or answer for answer in every]  # The last token ends an answer of several.
+    for region, said in zip(regions, spoken, strict=True):
         mean = region.mean(0)
         logits = math.sqrt(5) * (words @ mean) / (words.norm(dim=1) * mean.norm())
         logs = logits.log_softmax(0)
-        means.append(-sum(logs[t] for t in said) / len(said))
+        weights = [math.log(1 + len(spoken) / sum(t in other for other in spoken)) for t in said]
+        means.append(-sum(w * logs[t] for w, t in zip(weights, said, strict=True)) / sum(weights))
     expected = torch.stack(means).mean() if means else torch.zeros(())
     torch.testing.assert_close(found, expected)
 

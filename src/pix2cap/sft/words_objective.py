@@ -21,8 +21,11 @@ def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -
         labels: `(B, L)` tokens of the answers, -100 elsewhere; the last of an answer ends it and is no word.
         words: `(V, D)` input embeddings.
 
+    A token of n answers weighs log(1 + N / n) in each: what every answer of the batch holds ("the", "of")
+    tells no region from another, and would be most of the loss.
+
     Returns:
-        Mean over regions of the mean over an answer's tokens.
+        Mean over regions of the weighted mean over an answer's tokens.
 
     Raises:
         ValueError: A conversation has another number of answers than of regions.
@@ -41,6 +44,8 @@ def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -
         nn.functional.normalize(words.float(), dim=-1),
     )
     likely = (words.shape[1] ** 0.5 * cosine).log_softmax(-1)
-    share = 1 / torch.bincount(asked, minlength=len(regions)).clamp(min=1)
-    loss: Tensor = -(likely[asked, targets] * share[asked]).sum() / max(1, len(regions))
+    held = likely.new_zeros(likely.shape).index_put((asked, targets), likely.new_ones(())).sum(0)
+    weights = torch.log1p(len(regions) / held[targets])
+    sums = weights.new_zeros(len(regions)).index_add(0, asked, weights)
+    loss: Tensor = -(likely[asked, targets] * weights / sums[asked]).sum() / max(1, len(regions))
     return loss
