@@ -29,33 +29,47 @@ def laid_out(rows: list[list[list[int]]]) -> torch.Tensor:
 
 
 @given(rows=answers, tokens=st.integers(1, 3))
-def test_it_is_the_mean_over_regions_of_the_weighted_mean_over_words(
-    rows: list[list[list[int]]], tokens: int
-) -> None:
+def test_each_word_is_a_question_of_its_own(rows: list[list[list[int]]], tokens: int) -> None:
     draw = torch.Generator().manual_seed(1)
-    every = [answer for row in rows for answer in row]
+    every = [set(answer[:-1] or answer) for row in rows for answer in row]  # The last token ends an answer.
     regions = torch.randn(len(every), tokens, 5, generator=draw)
     words = torch.randn(9, 5, generator=draw)
     found = words_loss(regions, torch.tensor([len(row) for row in rows]), laid_out(rows), words)
-    means = []
-    spoken = [answer[:-1] or answer for answer in every]  # The last token ends an answer of several.
-    for region, said in zip(regions, spoken, strict=True):
-        mean = region.mean(0)
-        logits = math.sqrt(5) * (words @ mean) / (words.norm(dim=1) * mean.norm())
-        logs = logits.log_softmax(0)
-        weights = [math.log(1 + len(spoken) / sum(t in other for other in spoken)) for t in said]
-        means.append(-sum(w * logs[t] for w, t in zip(weights, said, strict=True)) / sum(weights))
-    expected = torch.stack(means).mean() if means else torch.zeros(())
-    torch.testing.assert_close(found, expected)
+    mean_length = sum(map(len, every)) / max(1, len(every))
+    expected = 0.0
+    for is_name in (True, False):
+        group = [n for n, said in enumerate(every) if (len(said) < mean_length / 2) is is_name]
+        losses = []
+        for token in range(9):
+            holders = sum(token in every[n] for n in group)
+            if not 0 < holders < len(group):
+                continue
+            for n in group:
+                mean = regions[n].mean(0)
+                logit = float(words[token] @ mean / words[token].norm())
+                chance = 1 / (1 + math.exp(-logit) * (len(group) - holders) / holders)
+                losses.append(-math.log(chance if token in every[n] else 1 - chance))
+        expected += sum(losses) / len(losses) if losses else 0.0
+    assert float(found) == pytest.approx(expected, abs=1e-4)
 
 
-def test_neither_scale_nor_the_end_of_an_answer_matters() -> None:
+def test_neither_the_length_of_word_embeddings_nor_the_end_of_an_answer_matters() -> None:
     draw = torch.Generator().manual_seed(2)
-    regions, words = torch.randn(1, 1, 5, generator=draw), torch.randn(9, 5, generator=draw)
-    loss = words_loss(regions, torch.tensor([1]), laid_out([[[3, 4, 1]]]), words)
-    torch.testing.assert_close(
-        words_loss(7 * regions, torch.tensor([1]), laid_out([[[3, 4, 2]]]), words / 3), loss
-    )
+    regions, words = torch.randn(2, 1, 5, generator=draw), torch.randn(9, 5, generator=draw)
+    loss = words_loss(regions, torch.tensor([2]), laid_out([[[3, 4, 1], [5, 4, 1]]]), words)
+    assert loss > 0
+    other = words_loss(regions, torch.tensor([2]), laid_out([[[3, 4, 2], [5, 4, 2]]]), words / 3)
+    torch.testing.assert_close(other, loss)
+
+
+def test_a_name_does_not_deny_what_sentences_say() -> None:
+    """The same sentences with a name among them: what they hold is asked of them alone."""
+    draw = torch.Generator().manual_seed(3)
+    regions, words = torch.randn(3, 1, 5, generator=draw), torch.randn(9, 5, generator=draw)
+    sentences = [[2, 3, 4, 5, 1], [2, 3, 6, 7, 1]]
+    alone = words_loss(regions[:2], torch.tensor([2]), laid_out([sentences]), words)
+    named = words_loss(regions, torch.tensor([3]), laid_out([[*sentences, [8, 1]]]), words)
+    torch.testing.assert_close(named, alone)
 
 
 def test_an_answer_without_a_region_is_refused() -> None:

@@ -7,13 +7,17 @@ from torch import Tensor, nn
 
 
 def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -> Tensor:
-    """Cross-entropy of each region's embedding over the vocabulary, with its answer's tokens as targets.
+    """Which words does a region's answer hold? Binary cross-entropy over the words that some answers hold.
 
-    A region stands for its answer as a bag of words: the logit of a token is sqrt(D) times the cosine of the
-    region's embedding (the mean of its tokens) and of the token's own input embedding. What the region module
-    learns by it stands where the language model already has the words for it, at the price of one product of
-    matrices a step. Learnt through the language model alone, features are noise to attention at first and
-    attention is deaf to features, so neither has much of a gradient (docs/sft.md has the figures).
+    A region stands for its answer as a bag of words. Its logit for a token is how far the region's embedding
+    (the mean of its tokens) reaches along the token's own input embedding, on top of how common the token is
+    among the answers of the batch: what all hold ("the", "of") is known without looking. What the region
+    module learns by it stands where the language model already has the words for it, at the price of one
+    product of matrices a step. Each word is a question of its own: in one softmax over all of them, a
+    name, the whole of a short answer, would crowd out colours, each a thirtieth of a sentence.
+
+    Names and sentences do not count against each other: that "Label it" is answered without a colour says
+    nothing of colours. An answer under half of the mean length is taken for a name.
 
     Args:
         regions: `(N, tokens, D)`, of all pictures in turn.
@@ -21,31 +25,48 @@ def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -
         labels: `(B, L)` tokens of the answers, -100 elsewhere; the last of an answer ends it and is no word.
         words: `(V, D)` input embeddings.
 
-    A token of n answers weighs log(1 + N / n) in each: what every answer of the batch holds ("the", "of")
-    tells no region from another, and would be most of the loss.
-
     Returns:
-        Mean over regions of the weighted mean over an answer's tokens.
+        Sum over names and sentences of the mean over their regions and words; 0 where all say the same.
 
     Raises:
         ValueError: A conversation has another number of answers than of regions.
     """
-    known = labels != -100
-    before = nn.functional.pad(known, (1, 0))[:, :-1]
-    after = nn.functional.pad(known, (0, 1))[:, 1:]
-    answers = (known & ~before).sum(1)
-    if not torch.equal(answers, counts):
-        raise ValueError(f"expected an answer for each region, {counts.tolist()}, got {answers.tolist()}")
-    answer = (known & ~before).flatten().cumsum(0).reshape(labels.shape) - 1
-    is_word = known & (after | ~before)  # An answer of one token alone is that token.
-    asked, targets = answer[is_word], labels[is_word]
-    cosine = nn.functional.linear(
-        nn.functional.normalize(regions.float().mean(1), dim=-1),
-        nn.functional.normalize(words.float(), dim=-1),
-    )
-    likely = (words.shape[1] ** 0.5 * cosine).log_softmax(-1)
-    held = likely.new_zeros(likely.shape).index_put((asked, targets), likely.new_ones(())).sum(0)
-    weights = torch.log1p(len(regions) / held[targets])
-    sums = weights.new_zeros(len(regions)).index_add(0, asked, weights)
-    loss: Tensor = -(likely[asked, targets] * weights / sums[asked]).sum() / max(1, len(regions))
+    held = words_of_answers(labels, counts, vocabulary=len(words))
+    # Regions keep their length: on a sphere, words of one answer would compete for it as in a softmax.
+    logits = regions.float().mean(1) @ nn.functional.normalize(words.float(), dim=-1).T
+    lengths = held.sum(1)
+    is_name = lengths < lengths.float().mean() / 2
+    loss: Tensor = logits.sum() * 0.0  # Joined to the graph even where there is nothing to tell apart.
+    for group in (is_name, ~is_name):
+        answers, size = held[group], int(group.sum())
+        common = answers.sum(0)
+        tells = (common > 0) & (common < size)
+        if bool(tells.any()):
+            prior = (common[tells] / (size - common[tells])).log()
+            found = logits[group][:, tells] + prior
+            loss = loss + nn.functional.binary_cross_entropy_with_logits(found, answers[:, tells])
     return loss
+
+
+def words_of_answers(labels: Tensor, counts: Tensor, *, vocabulary: int) -> Tensor:
+    """`(N, V)` 1.0 where a token is in an answer, answers in the order of the labels.
+
+    Args:
+        labels: See `words_loss`; an answer of one token alone is that token.
+        counts: See `words_loss`.
+        vocabulary: V.
+
+    Raises:
+        ValueError: See `words_loss`.
+    """
+    known = labels != -100
+    starts = known & ~nn.functional.pad(known, (1, 0))[:, :-1]
+    if not torch.equal(starts.sum(1), counts):
+        raise ValueError(
+            f"expected an answer for each region, {counts.tolist()}, got {starts.sum(1).tolist()}"
+        )
+    answer = starts.flatten().cumsum(0).reshape(labels.shape) - 1
+    is_word = known & (nn.functional.pad(known, (0, 1))[:, 1:] | starts)
+    held = torch.zeros(int(counts.sum()), vocabulary, device=labels.device)
+    held[answer[is_word], labels[is_word]] = 1.0
+    return held
