@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,7 +15,7 @@ from pix2cap.sft.region_processor import IMAGE_TOKEN, ChatFormat, RegionProcesso
 from pix2cap.sft.regions import REGION_TOKEN
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import LlavaConfig, PreTrainedTokenizerFast
 
 _SPECIAL: Final = ("<pad>", "<s>", "</s>", "<unk>", IMAGE_TOKEN, REGION_TOKEN)
 
@@ -109,13 +109,32 @@ def tiny_llava(
         region: None for a model without regions.
         seed: Of the weights; torch's own generator is left as it was.
     """
-    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+    from transformers import LlavaForConditionalGeneration
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    grid = settings.picture // settings.patch
     ends = {name: getattr(tokenizer, name) for name in ("pad_token_id", "bos_token_id", "eos_token_id")}
-    config = LlavaConfig(
+    config = _configuration(tokenizer, settings, ends)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        llava = LlavaForConditionalGeneration(config)
+        encoder = None if region is None else new_encoder(llava, region)
+    llava.generation_config.update(**ends)
+    return RegionLlava(
+        llava,
+        encoder,
+        image_token_id=_id(tokenizer, IMAGE_TOKEN),
+        region_token_id=_id(tokenizer, REGION_TOKEN),
+    )
+
+
+def _configuration(
+    tokenizer: PreTrainedTokenizerFast, settings: TinySettings, ends: Mapping[str, int]
+) -> LlavaConfig:
+    from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig
+
+    grid = settings.picture // settings.patch
+    return LlavaConfig(
         vision_config=CLIPVisionConfig(
             hidden_size=settings.vision_width,
             intermediate_size=4 * settings.vision_width,
@@ -142,17 +161,6 @@ def tiny_llava(
         image_seq_length=grid * grid,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        llava = LlavaForConditionalGeneration(config)
-        encoder = None if region is None else new_encoder(llava, region)
-    llava.generation_config.update(**ends)
-    return RegionLlava(
-        llava,
-        encoder,
-        image_token_id=_id(tokenizer, IMAGE_TOKEN),
-        region_token_id=_id(tokenizer, REGION_TOKEN),
     )
 
 
