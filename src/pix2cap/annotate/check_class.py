@@ -59,9 +59,6 @@ def check_classes(
     sure = {sid: confidence for sid, confidence in sure.items() if confidence}
     if second_reader is not None and not second_reader.leads:
         for accused, parsed_one in _parsed(captions, sure, names, second_reader).items():
-            if fit(parsed_one, senses[accused]) >= SYNONYM > fit(subjects[accused], senses[accused]):
-                del sure[accused]  # One of the readers is wrong, perhaps our own.
-                continue
             theirs = strangeness(parsed_one, senses[accused], strict=strict)
             sure[accused] = _weighed(sure[accused], subjects[accused], theirs, parsed_one)
     found = {
