@@ -26,8 +26,7 @@ def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -
         words: `(V, D)` input embeddings.
 
     Returns:
-        Mean over words, those of names and those of sentences, of the mean over regions; 0 where all answers
-        say the same.
+        Sum over names and sentences of the mean over their regions and words; 0 where all say the same.
 
     Raises:
         ValueError: A conversation has another number of answers than of regions.
@@ -38,7 +37,6 @@ def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -
     lengths = held.sum(1)
     is_name = lengths < lengths.float().mean() / 2
     loss: Tensor = logits.sum() * 0.0  # Joined to the graph even where there is nothing to tell apart.
-    asked = 0
     for group in (is_name, ~is_name):
         answers, size = held[group], int(group.sum())
         common = answers.sum(0)
@@ -46,12 +44,8 @@ def words_loss(regions: Tensor, counts: Tensor, labels: Tensor, words: Tensor) -
         if bool(tells.any()):
             prior = (common[tells] / (size - common[tells])).log()
             found = logits[group][:, tells] + prior
-            entropy = nn.functional.binary_cross_entropy_with_logits(
-                found, answers[:, tells], reduction="none"
-            )
-            loss = loss + entropy.mean(0).sum()
-            asked += int(tells.sum())
-    return loss / max(1, asked)
+            loss = loss + nn.functional.binary_cross_entropy_with_logits(found, answers[:, tells])
+    return loss
 
 
 def words_of_answers(labels: Tensor, counts: Tensor, *, vocabulary: int) -> Tensor:
