@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 from argparse import Namespace
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from benchmarks.sft_memory import Ledger, Step, _measure, count, faked, stages
 from benchmarks.sft_models import CASES, CONFIGS, LORA_7B, Setup, llava_sizes, make, qwen_sizes
 from benchmarks.sft_speed import _changes, train
@@ -22,6 +24,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),
 ]
 SEVEN, SEVEN_LORA, VLM = CASES
+
+
+@pytest.fixture(autouse=True)
+def _own_precision() -> Iterator[None]:
+    """Accelerate keeps one precision a process, and other tests train in another."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def small_llava() -> Any:

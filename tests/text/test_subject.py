@@ -16,6 +16,7 @@ from pix2cap.text.classes import (
     subject_of,
 )
 from pix2cap.text.sides import side_claims
+from pix2cap.text.subject import find_subject
 
 
 @pytest.mark.parametrize(
@@ -141,3 +142,17 @@ def test_a_claim_after_a_neighbour_needs_more() -> None:
     assert claim.margin > 0
     (own,) = side_claims("A dog on the left beside a chair.")
     assert own.margin == 0
+
+
+@pytest.mark.parametrize(
+    ("caption", "heads"),
+    [
+        ("An orange wing is in the center", ("wing",)),
+        ("A white-dotted orange wing in the middle of the top third", ("wing",)),
+        ("Orange with white dots and large, this wing is on the left side", ()),
+        ("An orange on a plate", ("orange",)),
+        ("An orange resting on a plate", ("orange",)),
+    ],
+)
+def test_a_colour_that_is_a_fruit_too(caption: str, heads: tuple[str, ...]) -> None:
+    assert find_subject(caption, {"orange", "wing", "plate"}.__contains__).heads == heads

@@ -57,6 +57,10 @@ class Subject:
         return self.heads + self.others
 
 
+_MAY_BE_DOING: Final = re.compile(r".*[aeiouy].*ing")
+"""A ring, a king, a wing and a string do nothing: no verb is left of them without the ending."""
+
+
 def find_subject(text: str, is_known: Callable[[str], bool]) -> Subject:
     """Find the subject's known nouns.
 
@@ -157,8 +161,11 @@ class _Reader:
         return Subject(*(tuple(dict.fromkeys(nouns)) for nouns in found))
 
     def _is_noun_after_all(self, index: int) -> bool:
-        """True for the orange of "an orange on a plate", not for those of "an orange and white bus"."""
-        if not self._over(index + 1):
+        """True for the orange of "an orange on a plate", not for those of "an orange and white bus".
+
+        Nor for that of "Orange with white dots, this ring ...": one of a kind that is counted has an article.
+        """
+        if index == 0 or not self._over(index + 1):
             return False
         joint, *after = self._tokens[index + 1 : index + 3] or ["."]
         is_more = joint in {"and", "or"} and bool(after) and after[0].split("-")[0] in _ALSO_ADJECTIVES
@@ -265,7 +272,7 @@ class _Reader:
         token = self._tokens[index] if index < len(self._tokens) else "."
         if token in ARTICLES | PREPOSITIONS | ADVERBS | FINITE_VERBS | PARTICIPLES | {"and", "or", "of"}:
             return True
-        if not token[0].isalnum() or token.endswith(("ly", "ing")):
+        if not token[0].isalnum() or token.endswith("ly") or _MAY_BE_DOING.fullmatch(token):
             return True
         following = self._tokens[index + 1] if index + 1 < len(self._tokens) else "."
         follows_verb = following in ARTICLES | PREPOSITIONS or not following[0].isalnum()
