@@ -19,8 +19,8 @@ much.
 
 Colour, shape and place are shares of captions that name what is true; the swap test exchanges the ids of two
 regions in the map and counts how often both captions name the other's colour afterwards, and how often its
-colour and its shape. The same
-command goes on where it stopped. Curves and the table go to DIR/learning.json, and to --json.
+shape, and both. The same command goes on where it stopped. Curves and the table go to DIR/learning.json, and to
+--json.
 """
 
 from __future__ import annotations
@@ -154,13 +154,14 @@ def evaluate(answerer: RegionAnswerer, scenes: CaptionedScenes, facts: Facts) ->
         swaps += _swapped(answerer, scene, things(scene, facts), facts, draw)
     judged = judge(found, captions, facts)
     row = {name: round(float(value), 4) for name, value in vars(judged).items()}
-    changed, colours, follows = np.mean(swaps, axis=0) if swaps else (float("nan"),) * 3
+    changed, colours, shapes, follows = np.mean(swaps, axis=0) if swaps else (float("nan"),) * 4
     classes = [one.class_name in text.lower() for one, text in zip(found, captions, strict=True)]
     return {
         **row,
         "class": round(float(np.mean(classes)), 4),
         "swap_changed": round(float(changed), 4),
         "swap_colours": round(float(colours), 4),
+        "swap_shapes": round(float(shapes), 4),
         "swap_follows": round(float(follows), 4),
         "segments": len(found),
         "swaps": len(swaps),
@@ -169,7 +170,7 @@ def evaluate(answerer: RegionAnswerer, scenes: CaptionedScenes, facts: Facts) ->
 
 def _swapped(
     answerer: RegionAnswerer, scene: Scene, segments: list[Segment], facts: Facts, draw: Random
-) -> list[tuple[bool, bool, bool]]:
+) -> list[tuple[bool, bool, bool, bool]]:
     """For one pair of objects of different looks: captions before and after their ids are exchanged."""
     looks = {
         s.id: (facts[scene.image_id, s.id]["color"], facts[scene.image_id, s.id]["class_name"])
@@ -188,8 +189,8 @@ def _swapped(
     after = say(answerer, scene, exchanged, moved)
     named = [(first_said(text, tuple(COLORS)), first_said(text, SHAPES)) for text in after]
     expected = [looks[b.id], looks[a.id]]
-    colours_follow = [colour for colour, _ in named] == [colour for colour, _ in expected]
-    return [(before[0] != after[0], colours_follow, named == expected)]
+    colours, shapes = ([one[part] for one in named] == [one[part] for one in expected] for part in (0, 1))
+    return [(before[0] != after[0], colours, shapes, named == expected)]
 
 
 def untrained(settings: SftSettings, scenes: CaptionedScenes) -> RegionAnswerer:
@@ -218,7 +219,7 @@ def main() -> None:
     curves: dict[str, Any] = {}
     print(
         f"{'variant':<13} {'colour':>7} {'class':>7} {'shape':>7} {'place':>7} {'CIDEr-D':>8}"
-        f" {'swap colour':>11} {'swap both':>9} {'CPU min':>8}"
+        f" {'swap colour':>11} {'shape':>7} {'both':>7} {'CPU min':>8}"
     )
     for variant in ("untrained", *args.variants.split(",")):
         settings = settings_of(
@@ -239,7 +240,7 @@ def main() -> None:
         print(
             f"{variant:<13} {row['colour']:>7.1%} {row['class']:>7.1%} {row['shape']:>7.1%}"
             f" {row['place']:>7.1%} {row['cider']:>8.1f} {row['swap_colours']:>11.1%}"
-            f" {row['swap_follows']:>9.1%} {minutes:>8.1f}",
+            f" {row['swap_shapes']:>7.1%} {row['swap_follows']:>7.1%} {minutes:>8.1f}",
             flush=True,
         )
         record = {
