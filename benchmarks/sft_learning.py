@@ -19,8 +19,8 @@ much.
 
 Colour, shape and place are shares of captions that name what is true; the swap test exchanges the ids of two
 regions in the map and counts how often both captions name the other's colour afterwards, and how often its
-shape, and both. The same command goes on where it stopped. Curves and the table go to DIR/learning.json, and to
---json.
+shape, and both. The same command goes on where it stopped. Curves and the table go to DIR/learning.json and
+to --json.
 """
 
 from __future__ import annotations
